@@ -1,0 +1,36 @@
+# snakedriz: align HST exposures to the Gaia frame, verify the alignment, drizzle.
+# Targets: all (the default), candidates, demo; or any file below the output folder.
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/demo.smk"
+include: "rules/inventory.smk"
+include: "rules/candidates.smk"
+include: "rules/align.smk"
+include: "rules/drizzle.smk"
+include: "rules/verify.smk"
+include: "rules/promote.smk"
+
+
+localrules:
+    all,
+    candidates,
+
+
+rule all:
+    default_target: True
+    input:
+        wanted_results,
+
+
+rule candidates:
+    # Everything that `all` makes, and the exposures and products in every candidate's directory.
+    input:
+        wanted_results,
+        wanted_candidate_files,

@@ -1,0 +1,87 @@
+# Needs: exposures, the default candidate's CR flags and verdict; reference catalogues; the WCS to start from.
+# Makes: sources/<root>.ecsv, catalogs/<catalog>.ecsv, fits/<catalog>_<method>_<geometry>.json.
+
+
+def fit_files(asn):
+    """Every combination of catalogue, method and geometry, in order of preference."""
+    if not may_apply("aposteriori"):
+        return []
+    return [
+        f"{OUT}/{asn}/fits/{catalog}_{method}_{geometry}.json"
+        for catalog in CATALOGS
+        for method in CONFIG["fitting"]["methods"]
+        for geometry in CONFIG["fitting"]["geometries"]
+    ]
+
+
+rule sources:
+    # Pixels and DQ only, never a WCS: runs beside the a priori drizzle, one job per exposure.
+    input:
+        inventory=rules.inventory.output.inventory,
+        exposure=lambda w: exposure_file(w.asn, w.root, verification_kind(w.asn)),
+        crmask=lambda w: f"{directory(w.asn, 'default')}/{w.asn}_{product_suffix(verification_kind(w.asn))}_crmask.fits",
+        metrics=f"{OUT}/{{asn}}/{{asn}}_default/metrics.json",
+    output:
+        table=f"{OUT}/{{asn}}/sources/{{root}}.ecsv",
+    params:
+        detectors=DETECTORS,
+        policy=CONFIG["promotion"]["policy"],
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/sources_{{root}}.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/sources_{{root}}.tsv"
+    resources:
+        mem_mb=lambda w, input, attempt: int((800 + 8 * megabytes([input.exposure])) * attempt),
+        runtime=15,
+    message:
+        "{wildcards.asn}: sources of {wildcards.root}"
+    script:
+        "../scripts/sources.py"
+
+
+rule catalog:
+    input:
+        inventory=rules.inventory.output.inventory,
+        wcs=rules.default_solution.output.wcs,
+        file=lambda w: CATALOGS[w.catalog],
+    output:
+        table=f"{OUT}/{{asn}}/catalogs/{{catalog}}.ecsv",
+    params:
+        detectors=DETECTORS,
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/catalog_{{catalog}}.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/catalog_{{catalog}}.tsv"
+    resources:
+        mem_mb=lambda w, input, attempt: int((600 + 10 * megabytes([input.file])) * attempt),
+        runtime=15,
+    message:
+        "{wildcards.asn}: reference catalogue {wildcards.catalog} in the field"
+    script:
+        "../scripts/catalog.py"
+
+
+rule fit:
+    input:
+        inventory=rules.inventory.output.inventory,
+        sources=lambda w: [f"{OUT}/{w.asn}/sources/{root}.ecsv" for root in members(w.asn)],
+        catalog=rules.catalog.output.table,
+        start=start_of_fit,
+    output:
+        fit=f"{OUT}/{{asn}}/fits/{{catalog}}_{{method}}_{{geometry}}.json",
+    params:
+        detectors=DETECTORS,
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/fit_{{catalog}}_{{method}}_{{geometry}}.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}_{{method}}_{{geometry}}.tsv"
+    resources:
+        mem_mb=lambda w, attempt: 1000 * attempt,
+        runtime=15,
+    message:
+        "{wildcards.asn}: fit to {wildcards.catalog} ({wildcards.method}, {wildcards.geometry})"
+    script:
+        "../scripts/fit.py"

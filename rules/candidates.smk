@@ -1,0 +1,102 @@
+# Needs: inventory.json; headerlets and guide-star offsets (a priori); fits (a posteriori).
+# Makes: for each candidate solution.json (the outcome, and why) and a bundle of header skeletons with its WCS. A new
+# kind of solution is one more rule here; everything after it takes {candidate} as a wildcard.
+
+
+def judged_files(wildcards):
+    return exposure_files(wildcards.asn, verification_kind(wildcards.asn))
+
+
+def all_exposure_files(wildcards):
+    return [path for kind in kinds(wildcards.asn) for path in exposure_files(wildcards.asn, kind)]
+
+
+def headerlet_files(wildcards):
+    """Headerlets named after a member: what is known before they are opened (DESTIM decides in the job)."""
+    folder = CONFIG["solutions"]["headerlets"]
+    return associations_.headerlets_for(folder, members(wildcards.asn)) if folder else []
+
+
+def offsets_file(wildcards):
+    return CONFIG["solutions"]["offsets"] or []
+
+
+def start_of_fit(wildcards):
+    """The candidate whose WCS the fits start from: a priori where it is asked for and may apply, else default."""
+    best = "apriori" if "apriori" in CONFIG["candidates"] and may_apply("apriori") else "default"
+    names = dict.fromkeys(["default", best])
+    base = {name: f"{directory(wildcards.asn, name)}" for name in names}
+    return [f"{base[name]}/{file}" for name in names for file in ("solution.json", f"{wildcards.asn}_wcs.fits")]
+
+
+rule default_solution:
+    input:
+        inventory=rules.inventory.output.inventory,
+        exposures=all_exposure_files,
+    output:
+        solution=f"{OUT}/{{asn}}/{{asn}}_default/solution.json",
+        wcs=f"{OUT}/{{asn}}/{{asn}}_default/{{asn}}_wcs.fits",
+    params:
+        references=REFERENCE_DIRECTORIES,
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/default_solution.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/default_solution.tsv"
+    resources:
+        mem_mb=lambda w, attempt: 600 * attempt,
+        runtime=10,
+    message:
+        "{wildcards.asn}: distortion model (default WCS)"
+    script:
+        "../scripts/default_solution.py"
+
+
+rule apriori_solution:
+    input:
+        inventory=rules.inventory.output.inventory,
+        wcs=rules.default_solution.output.wcs,
+        headerlets=headerlet_files,
+        offsets=offsets_file,
+    output:
+        solution=f"{OUT}/{{asn}}/{{asn}}_apriori/solution.json",
+        wcs=f"{OUT}/{{asn}}/{{asn}}_apriori/{{asn}}_wcs.fits",
+    params:
+        headerlets=CONFIG["solutions"]["headerlets"],
+        enabled=SWITCHES["apply_apriori"],
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/apriori_solution.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/apriori_solution.tsv"
+    resources:
+        mem_mb=lambda w, attempt: 600 * attempt,
+        runtime=10,
+    message:
+        "{wildcards.asn}: best pre-computed WCS (a priori)"
+    script:
+        "../scripts/apriori_solution.py"
+
+
+rule aposteriori_solution:
+    input:
+        inventory=rules.inventory.output.inventory,
+        start=start_of_fit,
+        fits=lambda w: fit_files(w.asn),
+    output:
+        solution=f"{OUT}/{{asn}}/{{asn}}_aposteriori/solution.json",
+        wcs=f"{OUT}/{{asn}}/{{asn}}_aposteriori/{{asn}}_wcs.fits",
+    params:
+        enabled=SWITCHES["compute_aposteriori"],
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/aposteriori_solution.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/aposteriori_solution.tsv"
+    resources:
+        mem_mb=lambda w, attempt: 600 * attempt,
+        runtime=10,
+    message:
+        "{wildcards.asn}: choosing the fit (a posteriori)"
+    script:
+        "../scripts/aposteriori_solution.py"

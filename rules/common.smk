@@ -1,0 +1,144 @@
+# Needs: the configuration, and the input folder (scanned once; association tables are read when first asked for).
+# Makes: path builders and input functions for the other rule files.
+import functools
+import os
+import sys
+
+if str(Path(workflow.basedir) / "scripts") not in sys.path:
+    sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from snakedriz import association as associations_
+from snakedriz import inventory as inventory_
+from snakedriz import settings
+
+CONFIG = settings.validate_config(config)
+SWITCHES = settings.environment_switches(os.environ)
+VERSIONS = settings.software_versions()
+DETECTORS = settings.load_detectors(Path(workflow.basedir) / "config" / "detectors.yaml")
+OUT = CONFIG["output"]
+CATALOGS = {entry["name"]: entry["file"] for entry in CONFIG["catalogs"]}
+REFERENCE_DIRECTORIES = settings.reference_directories(CONFIG, os.environ)
+
+
+wildcard_constraints:
+    asn=r"[a-z0-9]+",
+    name=r"[a-z0-9]+",
+    root=r"[a-z0-9]+",
+    candidate="|".join(["default", "apriori", "aposteriori"]),
+    catalog="|".join(CATALOGS) or "none",
+    method="relative|2dhist|default",
+    geometry="shift|rscale|general",
+    kind="fl[tc]",
+    product="dr[zc]",
+
+
+@functools.cache
+def file_index():
+    return associations_.FileIndex(CONFIG["input"])
+
+
+@functools.cache
+def association(name):
+    """The association table, or single exposure, of that name."""
+    return associations_.read(file_index(), name)
+
+
+@functools.cache
+def wanted():
+    """Names of the associations asked for, sorted."""
+    if CONFIG["associations"] == "all":
+        return associations_.list_associations(file_index())
+    return sorted(set(CONFIG["associations"]))
+
+
+def members(asn):
+    """Rootnames of the exposures of an association, in the order of its table."""
+    return [member.rootname for member in association(asn).members if member.present]
+
+
+def verification_kind(asn):
+    """flc where every exposure has one, else flt: what candidates are judged on."""
+    return association(asn).verification_kind
+
+
+def kinds(asn):
+    """The kinds of calibrated exposures to carry along, the one that is judged first."""
+    return association(asn).kinds
+
+
+def product_suffix(kind):
+    return {"flc": "drc", "flt": "drz"}[kind]
+
+
+def kind_of(product):
+    return {"drc": "flc", "drz": "flt"}[product]
+
+
+def exposure_file(asn, root, kind):
+    return file_index().path(f"{root}_{kind}.fits")
+
+
+def exposure_files(asn, kind):
+    return [exposure_file(asn, root, kind) for root in members(asn)]
+
+
+def directory(asn, candidate):
+    return f"{OUT}/{asn}/{asn}_{candidate}"
+
+
+@functools.cache
+def quick_outcome(asn):
+    """Whether headers alone say that the association is to be processed, and why not."""
+    return inventory_.quick_outcome(association(asn), file_index())
+
+
+def may_apply(candidate):
+    """Whether a candidate can have products at all, as far as the configuration tells."""
+    if candidate == "apriori":
+        return SWITCHES["apply_apriori"] and any(CONFIG["solutions"].values())
+    if candidate == "aposteriori":
+        return SWITCHES["compute_aposteriori"] and bool(CATALOGS)
+    return True
+
+
+def in_use(asn):
+    """Candidates of an association."""
+    return CONFIG["candidates"] if quick_outcome(asn)[0] else []
+
+
+def products(asn):
+    """Final products of an association: DRC from FLC where there are any, and DRZ from FLT."""
+    return [
+        f"{OUT}/{asn}/final/{association(asn).product}_{product_suffix(kind)}.fits"
+        for kind in kinds(asn)
+    ]
+
+
+def wanted_results(wildcards):
+    found = []
+    for asn in wanted():
+        found.append(f"{OUT}/{asn}/promotion.json")
+        if quick_outcome(asn)[0]:
+            found += [*products(asn), f"{OUT}/{asn}/final/manifest.tsv"]
+    return found
+
+
+def wanted_candidate_files(wildcards):
+    found = []
+    for asn in wanted():
+        for candidate in in_use(asn):
+            if may_apply(candidate):
+                base = directory(asn, candidate)
+                for kind in kinds(asn):
+                    found += [f"{base}/{root}_{kind}.fits" for root in members(asn)]
+    return found
+
+
+def megabytes(paths):
+    """Size of files in MB, for those that exist."""
+    return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / 1e6
+
+
+def memory(base, per_input, paths):
+    """Memory request in MB that grows with the size of the inputs and with every attempt."""
+    return lambda wildcards, attempt: int((base + per_input * megabytes(paths(wildcards))) * 1.5 ** (attempt - 1))

@@ -1,0 +1,50 @@
+# Needs: nothing; no network, no download.
+# Makes: demo/: a simulated ACS/WFC visit with known truth, the workflow's results on it, and how far they are from it.
+
+DEMO = "demo"
+DEMO_ASN = "jdemo1010"
+DEMO_ROOTS = [f"jdemo1a{n}q" for n in (1, 2, 3, 4)]
+
+
+localrules:
+    demo,
+
+
+rule demo_data:
+    output:
+        truth=f"{DEMO}/truth.json",
+        gaia=f"{DEMO}/gaia.ecsv",
+        offsets=f"{DEMO}/offsets.ecsv",
+        asn=f"{DEMO}/data/{DEMO_ASN}_asn.fits",
+        exposures=expand(f"{DEMO}/data/{{root}}_{{kind}}.fits", root=DEMO_ROOTS, kind=["raw", "flt", "flc"]),
+    params:
+        visit=CONFIG["demo"],
+    log:
+        f"{DEMO}/demo_data.log",
+    benchmark:
+        f"{DEMO}/demo_data.tsv"
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    message:
+        "demo: simulating an ACS/WFC visit"
+    script:
+        "../scripts/demo_data.py"
+
+
+rule demo:
+    # Runs this workflow, as a user would, in the folder demo/ with config/demo.yaml.
+    input:
+        rules.demo_data.output,
+    output:
+        f"{DEMO}/demo.txt",
+    params:
+        snakefile=str(Path(workflow.basedir) / "Snakefile"),
+        configfile=str(Path(workflow.basedir) / "config" / "demo.yaml"),
+        folder=DEMO,
+        association=DEMO_ASN,
+    threads: workflow.cores or 1
+    message:
+        "demo: running the workflow on it"
+    script:
+        "../scripts/demo.py"

@@ -1,0 +1,65 @@
+# Needs: exposures, a candidate's WCS bundle; the default candidate's CR flags and verdict for the others.
+# Makes: per candidate the product, the single drizzles, the CR masks, and on request the exposures themselves.
+
+
+def flags_to_reuse(wildcards):
+    """The default candidate's CR flags and the verdict that says whether they can be trusted."""
+    if wildcards.candidate == "default":
+        return []
+    base = directory(wildcards.asn, "default")
+    suffix = product_suffix(verification_kind(wildcards.asn))
+    return [f"{base}/metrics.json", f"{base}/{wildcards.asn}_{suffix}_crmask.fits"]
+
+
+rule candidate_product:
+    input:
+        inventory=rules.inventory.output.inventory,
+        solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
+        wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
+        exposures=lambda w: exposure_files(w.asn, kind_of(w.product)),
+        default=flags_to_reuse,
+    output:
+        product=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}.fits",
+        singles=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_singles.fits",
+        crmask=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_crmask.fits",
+    params:
+        policy=CONFIG["promotion"]["policy"],
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/drizzle_{{candidate}}_{{product}}.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/drizzle_{{candidate}}_{{product}}.tsv"
+    # Nothing else of an association can run beside its default drizzle; later ones share the machine.
+    threads: lambda w: 2 if w.candidate == "default" else 1
+    resources:
+        mem_mb=lambda w, input, attempt: int((700 + 2.5 * megabytes(input.exposures)) * attempt),
+        disk_mb=lambda w, input: int(500 + 4 * megabytes(input.exposures)),
+        runtime=lambda w, input, attempt: int((10 + megabytes(input.exposures) / 50) * attempt),
+    message:
+        "{wildcards.asn}: drizzle with the {wildcards.candidate} WCS"
+    script:
+        "../scripts/candidate_product.py"
+
+
+rule candidate_exposure:
+    # An exposure with a candidate's WCS and the CR flags found with it.
+    input:
+        solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
+        wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
+        crmask=lambda w: f"{directory(w.asn, w.candidate)}/{w.asn}_{product_suffix(verification_kind(w.asn))}_crmask.fits",
+        exposure=lambda w: exposure_file(w.asn, w.root, w.kind),
+    output:
+        exposure=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{root}}_{{kind}}.fits",
+    params:
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/exposure_{{candidate}}_{{root}}_{{kind}}.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/exposure_{{candidate}}_{{root}}_{{kind}}.tsv"
+    resources:
+        mem_mb=lambda w, input, attempt: int((400 + 2 * megabytes([input.exposure])) * attempt),
+        runtime=10,
+    message:
+        "{wildcards.asn}: {wildcards.root}_{wildcards.kind} with the {wildcards.candidate} WCS"
+    script:
+        "../scripts/candidate_exposure.py"

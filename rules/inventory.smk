@@ -1,0 +1,30 @@
+# Needs: the association table and the exposures it names, the reference files named in their headers.
+# Makes: inventory.json: every exposure with its facts, what is used and why not, and the drizzle parameters.
+
+
+def association_files(wildcards):
+    return associations_.files(association(wildcards.asn), file_index())
+
+
+rule inventory:
+    input:
+        association_files,
+    output:
+        inventory=f"{OUT}/{{asn}}/inventory.json",
+    params:
+        # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
+        config={key: CONFIG[key] for key in ("input", "references", "drizzle")},
+        switches=SWITCHES,
+        detectors=DETECTORS,
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/inventory.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/inventory.tsv"
+    resources:
+        mem_mb=memory(500, 0.3, lambda w: association_files(w)[:2]),
+        runtime=10,
+    message:
+        "{wildcards.asn}: what is there, and what can be used"
+    script:
+        "../scripts/inventory.py"

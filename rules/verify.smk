@@ -1,0 +1,44 @@
+# Needs: a candidate's product and single drizzles, and the default candidate's to compare with.
+# Makes: metrics.json per candidate: every check with value, limit and outcome.
+
+
+def to_verify(wildcards):
+    """Product and singles of the candidate; nothing where the configuration rules the candidate out."""
+    if not may_apply(wildcards.candidate):
+        return []
+    suffix = product_suffix(verification_kind(wildcards.asn))
+    base = f"{directory(wildcards.asn, wildcards.candidate)}/{wildcards.asn}_{suffix}"
+    return [f"{base}.fits", f"{base}_singles.fits"]
+
+
+def to_compare_with(wildcards):
+    """Product and metrics of the default candidate, for the others."""
+    if wildcards.candidate == "default" or not may_apply(wildcards.candidate):
+        return []
+    suffix = product_suffix(verification_kind(wildcards.asn))
+    base = directory(wildcards.asn, "default")
+    return [f"{base}/{wildcards.asn}_{suffix}.fits", f"{base}/metrics.json"]
+
+
+rule metrics:
+    input:
+        inventory=rules.inventory.output.inventory,
+        solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
+        drizzled=to_verify,
+        default=to_compare_with,
+    output:
+        metrics=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/metrics.json",
+    params:
+        detectors=DETECTORS,
+        versions=VERSIONS,
+    log:
+        f"{OUT}/{{asn}}/logs/metrics_{{candidate}}.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/metrics_{{candidate}}.tsv"
+    resources:
+        mem_mb=lambda w, input, attempt: int((800 + 3 * megabytes(input.drizzled)) * attempt),
+        runtime=15,
+    message:
+        "{wildcards.asn}: verifying the {wildcards.candidate} WCS"
+    script:
+        "../scripts/metrics.py"

@@ -1,0 +1,25 @@
+"""Rule aposteriori_solution: the best of the fits, written into every exposure's WCS."""
+
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import candidates, fit_selection, skeleton
+from snakedriz.files import read_json, write_json
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    fits = [read_json(path) for path in snakemake.input.fits]
+    if not snakemake.params.enabled:
+        chosen, reason = None, "switched off by ASTROMETRY_COMPUTE_APOSTERIORI"
+    elif not fits:
+        chosen, reason = None, "no reference catalogue given (catalogs)"
+    else:
+        index, reason = fit_selection.select(fits)
+        chosen = None if index is None else fits[index]
+    skeletons = candidates.starting_point(snakemake.input.start)[1] if chosen else {}
+    solution = candidates.aposteriori(skeletons, chosen, reason)
+    solution["fits"] = candidates.fit_summaries(fits, snakemake.input.fits, chosen)
+    skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
+    write_json(snakemake.output.solution, solution)

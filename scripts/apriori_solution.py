@@ -1,0 +1,23 @@
+"""Rule apriori_solution: the best pre-computed WCS, from database headerlets or guide-star offsets."""
+
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import candidates, skeleton
+from snakedriz.files import write_json
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    skeletons = skeleton.read_bundle(snakemake.input.wcs)
+    solution = candidates.apriori(
+        skeletons,
+        snakemake.params.headerlets,
+        str(snakemake.input.offsets) or None,
+        snakemake.params.enabled,
+    )
+    if solution["outcome"] != "ok":
+        skeletons = {}
+    skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
+    write_json(snakemake.output.solution, solution)

@@ -1,0 +1,22 @@
+"""Rule candidate_exposure: one exposure with a candidate's WCS and CR flags."""
+
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import drizzling, outcome, skeleton
+from snakedriz.files import read_json, whole
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    solution = read_json(snakemake.input.solution)
+    owner = f"{snakemake.wildcards.root}_{snakemake.wildcards.kind}"
+    if solution["outcome"] == "ok":
+        found = skeleton.read_bundle(snakemake.input.wcs, [owner])[owner]
+        flags = drizzling.read_crmask(snakemake.input.crmask).get(snakemake.wildcards.root)
+        with whole(snakemake.output.exposure) as temporary:
+            skeleton.join(found, snakemake.input.exposure, temporary)
+            drizzling.set_cr_flags(temporary, flags)
+    else:
+        outcome.write_card(snakemake.output.exposure, solution)

@@ -1,0 +1,38 @@
+"""Rule candidate_product: CR flags, single drizzles and product of one candidate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import drizzling, outcome
+from snakedriz.files import read_json
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake) as log:
+    out = snakemake.output
+    solution = read_json(snakemake.input.solution)
+    if solution["outcome"] != "ok":
+        for path in out:
+            outcome.write_card(path, solution)
+    else:
+        exposures, inventory = drizzling.read_exposures(
+            snakemake.input.inventory, snakemake.input.wcs, snakemake.wildcards.product
+        )
+        reuse = None
+        if snakemake.input.default:
+            verdict, crmask = snakemake.input.default
+            reuse = crmask if read_json(verdict).get("flags_trusted", False) else None
+        drizzling.drizzle(
+            exposures,
+            inventory["drizzle"]["parameters"],
+            "reuse" if reuse else "flag",
+            product=Path(out.product),
+            crmask=out.crmask,
+            singles=out.singles,
+            reuse=reuse,
+            cores=snakemake.threads,
+            temporary_directory=snakemake.resources.tmpdir,
+            log=log,
+        )

@@ -1,0 +1,26 @@
+"""Rule demo: run the workflow on the simulated visit, then say what it promoted and how far it is from the truth."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snakedriz.demo import report
+from snakedriz.files import whole
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+params = snakemake.params
+done = subprocess.run(
+    [sys.executable, "-m", "snakemake", "--snakefile", params.snakefile, "--directory", params.folder,
+     "--configfile", params.configfile, "--cores", str(snakemake.threads)],
+    check=False,
+)  # fmt: skip
+if done.returncode != 0:
+    print(f"\nsnakedriz: the demo's own run failed; its logs are in {params.folder}/results", file=sys.stderr)
+    raise SystemExit(1)
+text = report(Path(params.folder), params.association)
+print(text)
+with whole(snakemake.output[0]) as temporary:
+    temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,22 @@
+"""Rule final_exposure: one exposure with the promoted WCS, its CR flags, and its headerlet."""
+
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import finals
+from snakedriz.files import read_json
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    promotion = read_json(snakemake.input.promotion)
+    finals.write_exposure(
+        owner=f"{snakemake.wildcards.root}_{snakemake.wildcards.kind}",
+        bundle=finals.winner_bundle(promotion, snakemake.input.wcs),
+        source=snakemake.input.exposure,
+        crmask=snakemake.input.crmask,
+        inventory=read_json(snakemake.input.inventory),
+        exposure_out=snakemake.output.exposure,
+        headerlet_out=snakemake.output.headerlet,
+    )

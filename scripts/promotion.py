@@ -1,0 +1,21 @@
+"""Rule promotion: which candidate wins, and why. Reads JSON only."""
+
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import promotion
+from snakedriz.files import read_json, write_json
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    write_json(
+        snakemake.output.promotion,
+        promotion.promote(
+            read_json(snakemake.input.inventory),
+            [read_json(path) for path in snakemake.input.solutions],
+            [read_json(path) for path in snakemake.input.metrics],
+            snakemake.params.promotion,
+        ),
+    )

@@ -1,0 +1,310 @@
+"""How each candidate's exposures get their WCS: default, apriori, aposteriori. All on skeletons, no pixel touched.
+
+Every function returns a `solution`, a dict in JSON form::
+
+    {"schema": "solution/1", "candidate": "apriori", "outcome": "ok", "reason": "...", "wcsname": "IDC_x-GSC240",
+     "exposures": [{"rootname": ..., "source": "headerlet ...", "attached": [...]}]}
+
+and changes the skeletons it is given (from ``<root>_<kind>`` to HDUList) in place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+from . import guidestar, headerlets, names
+from .errors import NotApplicable, SnakedrizError
+from .files import read_json
+from .skeleton import read_bundle, science_extensions
+
+Skeletons = dict[str, fits.HDUList]
+
+
+@contextlib.contextmanager
+def reference_directories(directories: Mapping[str, str]) -> Iterator[None]:
+    """Set the variables (jref, iref, uref) that stwcs finds reference files by, for the duration of the block."""
+    before = {name: os.environ.get(name) for name in directories}
+    # stwcs joins variable and file name without a separator
+    os.environ.update({name: os.path.join(path, "") for name, path in directories.items()})  # noqa: PTH118
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def solution(candidate: str, outcome: str, reason: str, wcsname: str, exposures: Sequence[Mapping]) -> dict[str, Any]:
+    """Return a solution in its JSON form."""
+    return {
+        "schema": "solution/1",
+        "candidate": candidate,
+        "outcome": outcome,
+        "reason": reason,
+        "wcsname": wcsname,
+        "exposures": list(exposures),
+    }
+
+
+def not_applicable(candidate: str, reason: str, exposures: Sequence[Mapping] = ()) -> dict[str, Any]:
+    """Return the solution of a candidate that cannot apply to this data."""
+    return solution(candidate, "not_applicable", reason, "", exposures)
+
+
+def _wcsname(skeletons: Skeletons) -> str:
+    found = sorted({str(s["SCI", science_extensions(s)[0]].header["WCSNAME"]).strip() for s in skeletons.values()})
+    return found[0] if len(found) == 1 else ",".join(found)
+
+
+def default(skeletons: Skeletons, directories: Mapping[str, str]) -> dict[str, Any]:
+    """Apply the distortion model alone: the pipeline-default WCS, ``IDC_<root>``.
+
+    Parameters
+    ----------
+    skeletons : dict
+        Skeletons of the input exposures; changed in place. Whatever solution the archive had made primary is replaced,
+        the file's HDRLET extensions are kept.
+    directories : mapping
+        Where reference files are, by variable name (jref, iref, uref).
+    """
+    from stwcs.updatewcs import updatewcs
+
+    exposures = []
+    with reference_directories(directories):
+        for owner, skeleton in skeletons.items():
+            headerlets.clear_fit_keywords(skeleton)
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                updatewcs(skeleton, use_db=False, checkfiles=False)
+            print(f"{owner}: {said.getvalue().strip()}")
+            headerlets.sync_companions(skeleton)
+            exposures.append({"rootname": owner.rpartition("_")[0], "file": owner, "source": "distortion model"})
+    return solution("default", "ok", "distortion model applied to the pointing as observed", _wcsname(skeletons), exposures)
+
+
+def _choose(available: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """Choose the a priori solution that all exposures have; returns its kind and why.
+
+    Parameters
+    ----------
+    available : mapping
+        From rootname to the kinds it has (``GSC240``, ``HSC30``), each with where it comes from.
+
+    Raises
+    ------
+    NotApplicable
+        If an exposure has none, or no kind is common to all: mixing kinds would break the relative alignment.
+    """
+    without = sorted(root for root, kinds in available.items() if not kinds)
+    if len(without) == len(available):
+        raise NotApplicable("no database headerlet and no guide-star offset for any exposure")
+    if without:
+        raise NotApplicable(f"no database headerlet and no guide-star offset for {', '.join(without)}")
+    common = set.intersection(*(set(kinds) for kinds in available.values()))
+    if not common:
+        each = "; ".join(f"{root}: {', '.join(sorted(kinds))}" for root, kinds in sorted(available.items()))
+        raise NotApplicable(f"no a priori solution is common to all exposures ({each})")
+    best = [kind for kind in common if all(kinds[kind].get("best") for kinds in available.values())]
+    ranked = sorted(best or common, key=lambda kind: (names.parse(f"IDC_x-{kind}").rank, kind))
+    why = "flagged best by the database" if best else "first in the order of preference"
+    return ranked[0], f"{why} among {', '.join(sorted(common))}"
+
+
+def best_flags(directory: str | Path | None) -> set[tuple[str, str]]:
+    """Read which solution the database flags as best, from ``index.ecsv`` beside the headerlets, if it is there.
+
+    Returns
+    -------
+    set of (rootname, WCSNAME)
+        Columns `rootname`, `wcsname` and `best` (bool) of the index; empty without one.
+    """
+    from astropy.table import Table
+
+    if directory is None or not (Path(directory) / "index.ecsv").is_file():
+        return set()
+    table = Table.read(Path(directory) / "index.ecsv")
+    return {(str(r["rootname"]).lower(), str(r["wcsname"])) for r in table if r["best"]}
+
+
+def apriori(
+    skeletons: Skeletons, headerlet_directory: str | None, offsets_file: str | None, enabled: bool = True
+) -> dict[str, Any]:
+    """Apply the best pre-computed WCS that all exposures have; attach the other solutions of the same IDCTAB.
+
+    Parameters
+    ----------
+    skeletons : dict
+        Skeletons with the default WCS; changed in place.
+    headerlet_directory : str or None
+        Directory of ``*_hlet.fits`` of the astrometry database, matched to exposures by DESTIM.
+    offsets_file : str or None
+        Table of guide-star offsets (`guidestar.COLUMNS`).
+    enabled : bool
+        False when ASTROMETRY_APPLY_APRIORI switched this stage off.
+    """
+    if not enabled:
+        return not_applicable("apriori", "switched off by ASTROMETRY_APPLY_APRIORI")
+    if not headerlet_directory and not offsets_file:
+        return not_applicable(
+            "apriori", "no database headerlets (solutions.headerlets) and no guide-star offsets (solutions.offsets) given"
+        )
+    files = headerlets.read_directory(headerlet_directory) if headerlet_directory else []
+    flagged = best_flags(headerlet_directory)
+    offsets = guidestar.read_offsets(offsets_file) if offsets_file else {}
+    available: dict[str, dict[str, Any]] = {}
+    notes: dict[str, list[str]] = {}
+    usable: dict[str, list[headerlets.HeaderletFile]] = {}
+    for owner, skeleton in skeletons.items():
+        root = owner.rpartition("_")[0]
+        wanted = names.idcroot(str(skeleton[0].header["IDCTAB"]))
+        chips = set(science_extensions(skeleton))
+        kinds, said, mine = available.setdefault(root, {}), notes.setdefault(root, []), usable.setdefault(root, [])
+        if mine or said or kinds:
+            continue  # the other kind of the same exposure: same rootname, same solutions
+        for file in (f for f in files if f.destim == root):
+            if file.name.idcroot != wanted:
+                said.append(f"{file.wcsname}: made for another distortion model than {names.default_name(wanted)}")
+            elif file.problem:
+                said.append(f"{file.path}: {file.problem}")
+            elif not chips <= set(file.chips):
+                said.append(f"{file.path}: has chips {list(file.chips)}, the exposure has {sorted(chips)}")
+            else:
+                mine.append(file)
+                if file.name.kind and not file.name.is_fit:
+                    kinds[file.name.kind] = {"headerlet": file, "best": (root, file.wcsname) in flagged}
+        if root in offsets and offsets[root]["outputCatalog"]:
+            kinds.setdefault(offsets[root]["outputCatalog"], {"offsets": offsets[root]})
+        fits_only = [file.wcsname for file in mine if file.name.is_fit]
+        if fits_only and not kinds:
+            said.append(f"only a posteriori solutions ({', '.join(fits_only)}), which are not pre-computed corrections")
+    about = [{"rootname": root, "available": sorted(kinds), "notes": notes[root]} for root, kinds in available.items()]
+    try:
+        kind, why = _choose(available)
+    except NotApplicable as outcome:
+        details = "; ".join(note for item in about for note in item["notes"])  # type: ignore[attr-defined]
+        return not_applicable("apriori", outcome.reason + (f" ({details})" if details else ""), about)
+    exposures = []
+    for owner, skeleton in skeletons.items():
+        root = owner.rpartition("_")[0]
+        kind_of_file = owner.rpartition("_")[2]
+        base = names.default_name(str(skeleton[0].header["IDCTAB"]))
+        own = headerlets.make(skeleton, headerlets.unique_hdrname(root, kind_of_file, base), descrip="default WCS")
+        chosen = available[root][kind]
+        if "headerlet" in chosen:
+            file = chosen["headerlet"]
+            headerlets.apply(skeleton, headerlets.load(file.path))
+            entry = {"source": "headerlet", "path": file.path, "hdrname": file.hdrname}
+        else:
+            wcsname = f"{base}-{kind}"
+            shift = guidestar.apply_offsets(skeleton, chosen["offsets"], wcsname)
+            entry = {"source": "guide-star offsets", "path": str(offsets_file), "shift_px": list(shift)}
+        others = [headerlets.load(f.path) for f in usable[root]]
+        headerlets.attach(skeleton, [own, *others])
+        exposures.append(
+            {"rootname": root, "file": owner, **entry, "attached": [f.wcsname for f in usable[root]], "notes": notes[root]}
+        )
+    return solution("apriori", "ok", f"{kind}: {why}", _wcsname(skeletons), exposures)
+
+
+def aposteriori(skeletons: Skeletons, fit: Mapping[str, Any] | None, reason: str) -> dict[str, Any]:
+    """Write the chosen fit into every chip of every exposure, FLT as FLC, with the keywords of the fit.
+
+    Parameters
+    ----------
+    skeletons : dict
+        Skeletons with the WCS that the fit started from; changed in place.
+    fit : mapping or None
+        The chosen fit in the form of `fitting.fit`, None where no fit is valid.
+    reason : str
+        Why this fit, or why none.
+    """
+    if fit is None:
+        return not_applicable("aposteriori", reason)
+    by_root = {exposure["rootname"]: exposure for exposure in fit["exposures"]}
+    exposures = []
+    for owner, skeleton in skeletons.items():
+        root, _, kind = owner.rpartition("_")
+        if root not in by_root:
+            raise SnakedrizError(f"fit to {fit['catalog']}: has no exposure {root}, which the association uses")
+        result = by_root[root]
+        base = names.default_name(str(skeleton[0].header["IDCTAB"]))
+        start_name = str(skeleton["SCI", science_extensions(skeleton)[0]].header["WCSNAME"]).strip()
+        start = headerlets.make(
+            skeleton, headerlets.unique_hdrname(root, kind, start_name), descrip="WCS that the fit started from"
+        )
+        wcsname = f"{base}-FIT_{fit['wcs_kind']}_{fit['catalog']}"
+        headerlets.clear_fit_keywords(skeleton)
+        chips = {chip["extver"]: chip for chip in result["chips"]}
+        for chip in science_extensions(skeleton):
+            header = skeleton["SCI", chip].header
+            guidestar.set_linear_wcs(header, chips[chip]["crval"], chips[chip]["cd"], wcsname)
+            _fit_keywords(header, result, fit, headerlets.unique_hdrname(root, kind, wcsname))
+        headerlets.sync_companions(skeleton)
+        headerlets.attach(skeleton, [start])
+        exposures.append({"rootname": root, "file": owner, "source": f"fit to {fit['catalog']}"})
+    return solution("aposteriori", "ok", reason, _wcsname(skeletons), exposures)
+
+
+def _fit_keywords(header: fits.Header, result: Mapping[str, Any], fit: Mapping[str, Any], hdrname: str) -> None:
+    """Write what HST users read from a fitted SCI header: RMS in mas, errors of the zero point in deg."""
+    header["HDRNAME"] = (hdrname, "name of the headerlet of this WCS")
+    header["NMATCHES"] = (int(result["nmatches"]), "sources matched to the catalogue")
+    header["CATALOG"] = (str(fit["catalog"]), "astrometric catalogue of the fit")
+    header["FITGEOM"] = (str(fit["fitgeom_used"]), "geometry of the fit")
+    header["RMS_RA"] = (float(result["rms_ra_mas"]), "[mas] RMS of the fit in RA*cos(Dec)")
+    header["RMS_DEC"] = (float(result["rms_dec_mas"]), "[mas] RMS of the fit in Dec")
+    header["CRDER1"] = (float(result["rms_ra_mas"]) / 3.6e6, "[deg] random error in RA")
+    header["CRDER2"] = (float(result["rms_dec_mas"]) / 3.6e6, "[deg] random error in Dec")
+
+
+def about(solution: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keywords that a bundle's primary header says of its solution."""
+    reason = str(solution["reason"]).encode("ascii", "replace").decode()
+    return {"CANDIDAT": solution["candidate"], "OUTCOME": solution["outcome"], "WCSNAME": solution["wcsname"],
+            "REASON": reason}  # fmt: skip
+
+
+def starting_point(paths: Sequence[str]) -> tuple[str, Skeletons]:
+    """Return the name and skeletons of the best candidate to start a fit from.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        solution.json and bundle of each possible candidate, the most preferred last. The last one whose outcome is ok
+        is taken: the closer the start, the smaller the search.
+
+    Raises
+    ------
+    NotApplicable
+        If none is ok.
+    """
+    for solution_file, bundle in reversed(list(zip(paths[::2], paths[1::2], strict=True))):
+        found = read_json(solution_file)
+        if found["outcome"] == "ok":
+            return found["candidate"], read_bundle(bundle)
+    raise NotApplicable("no candidate has a WCS to start from")
+
+
+def fit_summaries(
+    fits_: Sequence[Mapping[str, Any]], paths: Sequence[str], chosen: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Return one row per fit for the report and the promotion: what it is, how good, and whether it was chosen."""
+    rows = []
+    for fit, path in zip(fits_, paths, strict=True):
+        row = {key: fit.get(key) for key in _FIT_SUMMARY}
+        rows.append({"file": Path(path).name, "chosen": fit is chosen, **row})
+    return rows
+
+
+_FIT_SUMMARY = (
+    "outcome", "reason", "catalog", "method", "fitgeom_used", "wcs_kind", "nmatches", "total_rms_mas",
+    "zero_point_error_mas", "fit_quality", "checks",
+)  # fmt: skip

@@ -1,0 +1,327 @@
+"""One AstroDrizzle run per candidate: CR flags, single drizzles and the product.
+
+AstroDrizzle insists on files in its working directory and changes them. So it runs in a child process
+(`snakedriz.drizzling_worker`) inside a private scratch directory, on copies that carry the candidate's WCS; what is
+kept is collected from there and renamed into place. One run both flags and verifies: the single drizzles come from
+before the flagging, and the flagged pixels are mapped onto them afterwards, which costs a second instead of a second
+drizzle of every exposure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+from scipy.ndimage import binary_dilation
+
+from . import skeleton as skeletons_
+from .errors import SnakedrizError
+from .files import read_json, whole
+
+#: DQ bit of cosmic rays found by AstroDrizzle.
+CR_BIT = 4096
+#: Bits of the MASK extensions of a singles bundle.
+COVERED, CR_TOUCHED = 1, 2
+#: What steps are off when the CR flags of an earlier candidate are reused.
+REUSE = {"static": False, "median": False, "blot": False, "driz_cr": False, "driz_separate": True}
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One exposure to drizzle.
+
+    Attributes
+    ----------
+    rootname, kind : str
+        For example ``j8bt06nyq`` and ``flc``.
+    source : Path
+        The input file, never changed.
+    skeleton : `~astropy.io.fits.HDUList`
+        Headers and WCS tables of the candidate.
+    exptime : float
+        Exposure time, s.
+    """
+
+    rootname: str
+    kind: str
+    source: Path
+    skeleton: fits.HDUList
+    exptime: float
+
+    @property
+    def name(self) -> str:
+        """File name of the exposure."""
+        return f"{self.rootname}_{self.kind}.fits"
+
+
+def read_crmask(path: str | Path) -> dict[str, dict[int, np.ndarray]]:
+    """Read a bundle of CR masks.
+
+    Returns
+    -------
+    dict
+        From rootname (lower case) to EXTVER to a boolean array (ny, nx), True where flagged.
+    """
+    masks: dict[str, dict[int, np.ndarray]] = {}
+    with fits.open(path, memmap=False) as bundle:
+        for hdu in bundle[1:]:
+            masks.setdefault(hdu.header["EXTNAME"].lower(), {})[int(hdu.header["EXTVER"])] = hdu.data.astype(bool)
+    return masks
+
+
+def _prepare(exposure: Exposure, scratch: Path, flags: Mapping[int, np.ndarray] | None, keep_error: bool) -> None:
+    """Write one scratch exposure: candidate's WCS, CR bits cleared or set as asked."""
+    path = scratch / exposure.name
+    skeletons_.join(exposure.skeleton, exposure.source, path, drop=() if keep_error else ("ERR",))
+    set_cr_flags(path, flags)
+
+
+def set_cr_flags(path: str | Path, flags: Mapping[int, np.ndarray] | None) -> None:
+    """Clear the CR bit in every DQ array of an exposure of ours and set it where `flags` says.
+
+    Parameters
+    ----------
+    path : str or Path
+        Changed in place.
+    flags : mapping or None
+        From EXTVER to a boolean array; None only clears.
+    """
+    with fits.open(path, mode="update", memmap=False) as hdul:
+        for hdu in hdul[1:]:
+            name, version = skeletons_.extension_name(hdu)
+            if name != "DQ" or hdu.data is None:
+                continue
+            hdu.data &= ~np.array(CR_BIT, dtype=hdu.data.dtype)
+            if flags is not None:
+                hdu.data[flags[version]] |= CR_BIT
+
+
+def _run_astrodrizzle(job: Mapping[str, Any], scratch: Path, log: IO[str] | None) -> None:
+    (scratch / "job.json").write_text(json.dumps(job))
+    package = str(Path(__file__).resolve().parent.parent)
+    search = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MPLBACKEND="agg", PYTHONPATH=search)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakedriz.drizzling_worker", "job.json"],
+        cwd=scratch, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        where = f"; AstroDrizzle's own words are in {log.name}" if log is not None else ""
+        meaning = " (killed: out of memory?)" if done.returncode in (-9, 137) else ""
+        raise SnakedrizError(f"AstroDrizzle failed on {job['output']} with exit code {done.returncode}{meaning}{where}")
+
+
+def _crmasks(exposures: Sequence[Exposure], scratch: Path) -> dict[str, dict[int, np.ndarray]]:
+    masks: dict[str, dict[int, np.ndarray]] = {}
+    for exposure in exposures:
+        with fits.open(scratch / exposure.name, memmap=True) as hdul:
+            masks[exposure.rootname] = {
+                version: (hdul["DQ", version].data & CR_BIT) > 0
+                for version in skeletons_.science_extensions(hdul)
+                if ("DQ", version) in hdul and hdul["DQ", version].data is not None
+            }
+    return masks
+
+
+def write_crmask(path: str | Path, masks: Mapping[str, Mapping[int, np.ndarray]]) -> None:
+    """Write CR masks as a bundle of compressed images (EXTNAME = rootname, EXTVER = that of the SCI extension)."""
+    bundle = fits.HDUList([fits.PrimaryHDU()])
+    for root in masks:
+        for version, mask in sorted(masks[root].items()):
+            hdu = fits.CompImageHDU(mask.astype(np.uint8), name=root.upper(), compression_type="PLIO_1")
+            hdu.header["EXTVER"] = version
+            bundle.append(hdu)
+    with whole(path) as temporary:
+        bundle.writeto(temporary)
+
+
+def map_flags(
+    skeleton: fits.HDUList, flags: Mapping[int, np.ndarray], output_wcs: WCS, shape: tuple[int, int]
+) -> np.ndarray:
+    """Mark the pixels of a drizzled frame that flagged detector pixels fall on.
+
+    Parameters
+    ----------
+    skeleton : `~astropy.io.fits.HDUList`
+        The exposure's WCS.
+    flags : mapping
+        From EXTVER to boolean (ny, nx).
+    output_wcs : `~astropy.wcs.WCS`
+        Linear WCS of the drizzled frame.
+    shape : (int, int)
+        Its (ny, nx).
+
+    Returns
+    -------
+    ndarray of bool
+        True within one pixel (3 x 3) of where a flagged pixel's centre falls: a drop of one pixel overlaps no
+        other output pixels at pixfrac 1 and equal scale.
+    """
+    from stwcs.wcsutil import HSTWCS
+
+    touched = np.zeros(shape, dtype=bool)
+    for version, mask in flags.items():
+        y, x = np.nonzero(mask)
+        if len(x) == 0:
+            continue
+        ra, dec = HSTWCS(skeleton, ext=("SCI", version)).all_pix2world(x, y, 0)
+        px, py = output_wcs.wcs_world2pix(ra, dec, 0)
+        ix, iy = np.rint(px).astype(int), np.rint(py).astype(int)
+        inside = (ix >= 0) & (ix < shape[1]) & (iy >= 0) & (iy < shape[0])
+        touched[iy[inside], ix[inside]] = True
+    return binary_dilation(touched, structure=np.ones((3, 3), dtype=bool))
+
+
+def _write_singles(
+    path: str | Path, exposures: Sequence[Exposure], scratch: Path, masks: Mapping[str, Mapping[int, np.ndarray]]
+) -> None:
+    """Collect the single drizzles into one bundle, in electrons/s, with a mask each."""
+    # Written HDU by HDU: four full frames need not be in memory together.
+    with whole(path) as temporary:
+        fits.PrimaryHDU().writeto(temporary)
+        for index, exposure in enumerate(exposures, start=1):
+            stem = scratch / f"{exposure.rootname}_single"
+            with fits.open(f"{stem}_sci.fits", memmap=False) as single, fits.open(f"{stem}_wht.fits") as weight:
+                image, header = single[0].data, single[0].header
+                covered = weight[0].data > 0
+            wcs = WCS(header)
+            touched = map_flags(exposure.skeleton, masks[exposure.rootname], wcs, image.shape)
+            out = wcs.to_header()
+            out["ROOTNAME"], out["EXPTIME"] = exposure.rootname, exposure.exptime
+            out["BUNIT"] = "ELECTRONS/S"
+            rate = np.where(np.isfinite(image), image, 0).astype(np.float32)
+            if not str(header.get("BUNIT", "")).upper().endswith("/S"):
+                rate /= np.float32(exposure.exptime)
+            fits.append(temporary, rate, fits.Header([("EXTNAME", "SCI"), ("EXTVER", index), *out.cards]), verify=False)
+            mask = covered * np.uint8(COVERED) + touched * np.uint8(CR_TOUCHED)
+            mask_header = fits.Header([("EXTNAME", "MASK"), ("EXTVER", index), ("ROOTNAME", exposure.rootname)])
+            fits.append(temporary, mask, mask_header, verify=False)
+
+
+def drizzle(
+    exposures: Sequence[Exposure],
+    parameters: Mapping[str, Any],
+    mode: Literal["flag", "reuse"],
+    product: str | Path,
+    crmask: str | Path,
+    singles: str | Path | None = None,
+    reuse: str | Path | None = None,
+    cores: int = 1,
+    temporary_directory: str | Path | None = None,
+    log: IO[str] | None = None,
+    finish: Callable[[fits.HDUList], None] | None = None,
+) -> None:
+    """Drizzle the exposures of one candidate.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        In the order of the inventory.
+    parameters : mapping
+        AstroDrizzle parameters, from MDRIZTAB and the configuration.
+    mode : {"flag", "reuse"}
+        "flag" clears bit 4096 and flags cosmic rays afresh with this candidate's WCS (``resetbits=4096``); "reuse"
+        takes the flags of `reuse` and skips static mask, median, blot and CR steps (``resetbits=0``).
+    product, crmask, singles : path
+        What to write: the product (SCI, WHT, CTX), the CR masks, and, unless None, the singles bundle.
+    reuse : path, optional
+        CR masks of another candidate, for mode "reuse".
+    cores : int
+        Processes AstroDrizzle may use.
+    temporary_directory : path, optional
+        Where to make the scratch directory.
+    log : open text file, optional
+        Where AstroDrizzle's output goes.
+    finish : callable, optional
+        Called with the product, open for update, before it gets its name.
+
+    Raises
+    ------
+    SnakedrizError
+        If AstroDrizzle fails or does not write what it should.
+    """
+    flags = read_crmask(reuse) if mode == "reuse" and reuse is not None else {}
+    product = Path(product)
+    with tempfile.TemporaryDirectory(prefix="snakedriz-", dir=temporary_directory) as name:
+        scratch = Path(name)
+        keep_error = str(parameters.get("final_wht_type", "EXP")).upper() in ("ERR", "IVM")
+        for exposure in exposures:
+            _prepare(exposure, scratch, flags.get(exposure.rootname), keep_error)
+        options: dict[str, Any] = {
+            **parameters, "driz_separate": True, "build": True, "context": True, "mdriztab": False,
+            "updatewcs": False, "resetbits": 0, "crbit": CR_BIT, "preserve": False, "clean": False,
+            "driz_sep_fillval": 0.0, "in_memory": False, "num_cores": cores, "runfile": "",
+        }  # fmt: skip
+        if mode == "reuse":
+            options |= REUSE
+        elif len(exposures) == 1:
+            options |= {"median": False, "blot": False, "driz_cr": False}
+        for keyword in ("skyclip", "combine_nlow", "combine_nhigh", "combine_grow", "driz_cr_grow", "driz_cr_ctegrow"):
+            if options.get(keyword) is not None:  # MDRIZTABs differ in their column types, skypac wants an int
+                options[keyword] = int(options[keyword])
+        output = product.name.rpartition("_")[0]
+        job = {"input": [exposure.name for exposure in exposures], "output": output, "options": options}
+        _run_astrodrizzle(job, scratch, log)
+        made = sorted(path.name for path in scratch.glob(f"{output}_dr[cz].fits"))
+        if len(made) != 1:
+            raise SnakedrizError(f"AstroDrizzle ended without error, but made {made} where {product.name} was expected")
+        masks = _crmasks(exposures, scratch)
+        write_crmask(crmask, masks)
+        if singles is not None:
+            _write_singles(singles, exposures, scratch, masks)
+        _finish_header(scratch / made[0], product.name, exposures, finish)
+        with whole(product) as temporary:
+            shutil.move(scratch / made[0], temporary)
+
+
+def _finish_header(
+    path: Path, name: str, exposures: Sequence[Exposure], finish: Callable[[fits.HDUList], None] | None
+) -> None:
+    """Replace what depends on the clock or the scratch directory in a product's headers, and add what is asked for."""
+    stamp = str(exposures[0].skeleton[0].header.get("DATE-OBS", "")).strip()
+    with fits.open(path, mode="update", memmap=True) as hdul:
+        hdul[0].header["FILENAME"] = name
+        for hdu in hdul:
+            for keyword in ("DATE", "IRAF-TLM"):
+                if keyword in hdu.header:
+                    hdu.header[keyword] = stamp
+        if finish is not None:
+            finish(hdul)
+
+
+def read_exposures(
+    inventory_file: str | Path, bundle: str | Path, product: str
+) -> tuple[list[Exposure], dict[str, Any]]:
+    """Return the exposures to drizzle for a product, with the WCS of a candidate.
+
+    Parameters
+    ----------
+    inventory_file, bundle : path
+        inventory.json, and the candidate's bundle of skeletons.
+    product : {"drc", "drz"}
+        "drc" is made of FLC files, "drz" of FLT files.
+
+    Returns
+    -------
+    (list of Exposure, dict)
+        The exposures in use, in the order of the inventory, and the inventory.
+    """
+    inventory = read_json(inventory_file)
+    kind = {"drc": "flc", "drz": "flt"}[product]
+    used = [exposure for exposure in inventory["exposures"] if exposure["used"]]
+    skeletons = skeletons_.read_bundle(bundle, [f"{exposure['rootname']}_{kind}" for exposure in used])
+    return [
+        Exposure(e["rootname"], kind, Path(e[kind]), skeletons[f"{e['rootname']}_{kind}"], float(e["exptime"]))
+        for e in used
+    ], inventory

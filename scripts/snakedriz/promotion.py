@@ -1,0 +1,222 @@
+"""Promotion: the best verified candidate wins, and every check says why. Reads nothing but the JSON it is given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errors import SnakedrizError
+
+#: Candidates in order of preference; the default is what is left when nothing better is verified.
+ORDER = ("aposteriori", "apriori", "default")
+#: Fit qualities that mean a fit can be used (the document's scale: 5 no valid solution, -1 failed altogether).
+VALID_QUALITIES = (1, 2, 3, 4)
+
+
+def _passes(value: Any, limit: Any) -> bool | None:
+    """Compare a value with a limit: at most a number, or within [low, high]."""
+    if value is None or limit is None:
+        return None
+    if isinstance(limit, (list, tuple)):
+        return bool(limit[0] <= value <= limit[1])
+    return bool(value <= limit)
+
+
+def _with_limits(checks: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the checks with the user's limits in place of the recorded ones."""
+    out = []
+    for check in checks:
+        new = dict(check)
+        if check["name"] in limits and check["value"] is not None:
+            new["limit"] = limits[check["name"]]
+            new["passed"] = _passes(check["value"], new["limit"])
+            new["note"] = f"limit from promotion.limits (was {check['limit']})"
+        out.append(new)
+    return out
+
+
+def _verified(metrics: Mapping[str, Any], checks: Sequence[Mapping[str, Any]], policy: str, changed: bool) -> bool:
+    """Return the verdict of a policy: as measured, or, where limits were changed, from the checks anew.
+
+    With changed limits a verdict needs every check of the policy not to fail; that something was measurable at all is
+    part of the recorded verdict and does not depend on limits.
+    """
+    if not changed:
+        return bool(metrics["verified"][policy])
+    relevant = [check for check in checks if policy in check["policy"]]
+    return bool(relevant) and all(check["passed"] is not False for check in relevant)
+
+
+def worst_registration(metrics: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the largest measured shift of an exposure against the others (px) and its 1-sigma error, None if none."""
+    found = []
+    for exposure in metrics.get("registration", {}).get("exposures", []):
+        if exposure.get("dx") is None or exposure.get("dy") is None:
+            continue
+        shift = math.hypot(exposure["dx"], exposure["dy"])
+        error = math.hypot(exposure.get("dx_err") or 0.0, exposure.get("dy_err") or 0.0)
+        found.append((shift, error))
+    return max(found) if found else None
+
+
+def _no_harm(candidate: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Check that a candidate's exposures are not worse registered than those of the one it would replace.
+
+    The limit is the baseline's worst shift plus three times the errors of both.
+    """
+    mine = worst_registration(candidate)
+    theirs = worst_registration(baseline) if baseline is not None else None
+    if mine is None or theirs is None:
+        return None
+    limit = theirs[0] + 3.0 * math.hypot(mine[1], theirs[1])
+    return {
+        "name": "no_harm", "value": mine[0], "limit": limit, "unit": "px", "passed": mine[0] <= limit,
+        "policy": ["documented", "measured"],
+        "note": f"worst shift of an exposure, against {theirs[0]:.3f} px in the default candidate",
+    }  # fmt: skip
+
+
+def _row(
+    solution: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    baseline: Mapping[str, Any] | None,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return one candidate's row of promotion.json."""
+    limits, policy = settings.get("limits") or {}, settings["policy"]
+    row: dict[str, Any] = {
+        "candidate": solution["candidate"],
+        "outcome": solution["outcome"],
+        "reason": solution["reason"],
+        "wcsname": solution["wcsname"],
+        "verified": False,
+        "verdicts": {},
+        "fit_quality": None,
+        "checks": [],
+    }
+    if solution["outcome"] != "ok":
+        return row
+    checks = _with_limits(metrics["checks"], limits)
+    changed = any(check["name"] in limits for check in metrics["checks"])
+    row["verdicts"] = {name: _verified(metrics, checks, name, changed) for name in metrics["verified"]}
+    row["verified"] = row["verdicts"][policy]
+    if solution["candidate"] != "default" and (harm := _no_harm(metrics, baseline)) is not None:
+        harm = _with_limits([harm], limits)[0]
+        checks.append(harm)
+        row["verified"] = row["verified"] and harm["passed"]
+    fit = next((fit for fit in solution.get("fits", []) if fit["chosen"]), None)
+    if fit is not None:
+        row["fit_quality"] = fit["fit_quality"]
+        row["fit"] = {key: fit[key] for key in ("file", "catalog", "method", "nmatches", "total_rms_mas")}
+        checks += [{**check, "name": f"fit_{check['name']}"} for check in fit["checks"]]
+    row["checks"] = checks
+    return row
+
+
+def _failures(row: Mapping[str, Any], policy: str) -> str:
+    failed = [c for c in row["checks"] if c["passed"] is False and policy in c.get("policy", [policy])]
+    return "; ".join(f"{c['name']} {c['value']} against {c['limit']}" for c in failed) or "nothing could be measured"
+
+
+def _valid_fit(row: Mapping[str, Any]) -> bool:
+    return row["candidate"] != "aposteriori" or row["fit_quality"] in VALID_QUALITIES
+
+
+def promote(
+    inventory: Mapping[str, Any],
+    solutions: Sequence[Mapping[str, Any]],
+    metrics: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Choose the candidate that the final products are made with.
+
+    A posteriori, if its fit is valid and its verdict passes; else a priori, if that passes; else the default. A
+    candidate that registers the exposures worse than the default does never wins.
+
+    Parameters
+    ----------
+    inventory : mapping
+        inventory.json.
+    solutions, metrics : sequences of mappings
+        solution.json and metrics.json of the candidates, in the same order.
+    settings : mapping
+        `promotion` of the configuration: `policy`, `choose`, `limits`.
+
+    Returns
+    -------
+    dict
+        The content of promotion.json.
+
+    Raises
+    ------
+    SnakedrizError
+        If `promotion.choose` names a candidate that is not there or has no solution.
+    """
+    policy = settings["policy"]
+    result: dict[str, Any] = {
+        "schema": "promotion/1",
+        "association": inventory["association"],
+        "winner": None,
+        "wcsname": None,
+        "verified": False,
+        "policy": policy,
+        "reason": "",
+        "override": None,
+        "candidates": [],
+    }
+    if inventory["outcome"] != "process":
+        result["reason"] = f"not processed: {inventory['reason']}"
+        return result
+    baseline = next((m for m in metrics if m["candidate"] == "default" and m["outcome"] == "ok"), None)
+    rows = [_row(s, m, baseline, settings) for s, m in zip(solutions, metrics, strict=True)]
+    result["candidates"] = rows
+    by_name = {row["candidate"]: row for row in rows}
+    said, winner = [], None
+    for name in ORDER:
+        row = by_name.get(name)
+        if row is None:
+            continue
+        if row["outcome"] != "ok":
+            said.append(f"{name} is {row['outcome'].replace('_', ' ')} ({row['reason']})")
+        elif not _valid_fit(row):
+            said.append(f"{name} has no valid fit (quality {row['fit_quality']})")
+        elif not row["verified"]:
+            said.append(f"{name} is not verified ({_failures(row, policy)})")
+        else:
+            winner = row
+            break
+    verified = winner is not None
+    if winner is None and by_name["default"]["outcome"] == "ok":
+        winner = by_name["default"]
+    if winner is None:
+        result["reason"] = "; ".join(said)
+        return result
+    text = _sentence(winner, verified, said)
+    choose = settings.get("choose")
+    if choose:
+        row = by_name.get(choose)
+        if row is None or row["outcome"] != "ok":
+            why = "is not among the candidates" if row is None else f"is {row['outcome']}: {row['reason']}"
+            raise SnakedrizError(
+                f"promotion.choose: {choose} {why}; candidates with a solution: "
+                + ", ".join(r["candidate"] for r in rows if r["outcome"] == "ok")
+            )
+        result["override"] = {"chosen": choose, "policy_would_promote": winner["candidate"]}
+        text = f"{choose} was chosen by promotion.choose; without it: {text}"
+        winner, verified = row, row["verified"]
+    result |= {
+        "winner": winner["candidate"], "wcsname": winner["wcsname"], "verified": bool(verified), "reason": text,
+    }  # fmt: skip
+    return result
+
+
+def _sentence(winner: Mapping[str, Any], verified: bool, said: Sequence[str]) -> str:
+    """Say in one sentence why the winner won."""
+    name = winner["candidate"]
+    if not verified:
+        return f"default is promoted unverified, because nothing is verified: {'; '.join(said)}"
+    fit = winner.get("fit")
+    how = f" and its fit to {fit['catalog']} ({fit['nmatches']} stars, quality {winner['fit_quality']}) is valid" if fit else ""
+    rest = f"; {'; '.join(said)}" if said else ""
+    return f"{name} is promoted: it is verified{how}{rest}"
