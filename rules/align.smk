@@ -25,7 +25,6 @@ rule sources:
         table=f"{OUT}/{{asn}}/sources/{{root}}.ecsv",
     params:
         detectors=DETECTORS,
-        policy=CONFIG["promotion"]["policy"],
         versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/sources_{{root}}.log",
@@ -44,10 +43,11 @@ rule catalog:
     input:
         inventory=rules.inventory.output.inventory,
         wcs=rules.default_solution.output.wcs,
-        file=lambda w: CATALOGS[w.catalog],
+        file=lambda w: CATALOGS[w.catalog]["file"],
     output:
         table=f"{OUT}/{{asn}}/catalogs/{{catalog}}.ecsv",
     params:
+        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
         detectors=DETECTORS,
         versions=VERSIONS,
     log:

@@ -10,13 +10,14 @@ if str(Path(workflow.basedir) / "scripts") not in sys.path:
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
 from snakedriz import settings
+from snakedriz.errors import SnakedrizError
 
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)
 VERSIONS = settings.software_versions()
 DETECTORS = settings.load_detectors(Path(workflow.basedir) / "config" / "detectors.yaml")
 OUT = CONFIG["output"]
-CATALOGS = {entry["name"]: entry["file"] for entry in CONFIG["catalogs"]}
+CATALOGS = {entry["name"]: entry for entry in CONFIG["catalogs"]}
 REFERENCE_DIRECTORIES = settings.reference_directories(CONFIG, os.environ)
 
 
@@ -34,13 +35,19 @@ wildcard_constraints:
 
 @functools.cache
 def file_index():
-    return associations_.FileIndex(CONFIG["input"])
+    return associations_.FileIndex(CONFIG["input"], exclude=[OUT])
 
 
 @functools.cache
 def association(name):
-    """The association table, or single exposure, of that name."""
-    return associations_.read(file_index(), name)
+    """The association table, or single exposure, of that name; without members where the table cannot be read."""
+    try:
+        return associations_.read(file_index(), name)
+    except SnakedrizError:
+        # The association's own inventory job says what is wrong, and the others go on.
+        if not file_index().has(name, "asn"):
+            raise
+        return associations_.Association(name, "association", None, (), name)
 
 
 @functools.cache
@@ -51,19 +58,25 @@ def wanted():
     return sorted(set(CONFIG["associations"]))
 
 
+@functools.cache
+def exposures_of(asn):
+    """The files of each exposure of an association, in the order of its table."""
+    return associations_.exposure_files(file_index(), association(asn), strict=False)
+
+
 def members(asn):
     """Rootnames of the exposures of an association, in the order of its table."""
-    return [member.rootname for member in association(asn).members if member.present]
-
-
-def verification_kind(asn):
-    """flc where every exposure has one, else flt: what candidates are judged on."""
-    return association(asn).verification_kind
+    return [files.rootname for files in exposures_of(asn)]
 
 
 def kinds(asn):
-    """The kinds of calibrated exposures to carry along, the one that is judged first."""
-    return association(asn).kinds
+    """The kinds of calibrated files that every exposure has, the one that candidates are judged on first."""
+    every = [kind for kind in ("flc", "flt") if all(getattr(f, kind) for f in exposures_of(asn))]
+    return every or ["flt"]
+
+
+def verification_kind(asn):
+    return kinds(asn)[0]
 
 
 def product_suffix(kind):
@@ -75,11 +88,12 @@ def kind_of(product):
 
 
 def exposure_file(asn, root, kind):
-    return file_index().path(f"{root}_{kind}.fits")
+    """Path of an exposure; nothing where it is missing, which the inventory reports."""
+    return file_index().get(root, kind) or []
 
 
 def exposure_files(asn, kind):
-    return [exposure_file(asn, root, kind) for root in members(asn)]
+    return [path for root in members(asn) if (path := exposure_file(asn, root, kind))]
 
 
 def directory(asn, candidate):

@@ -23,7 +23,6 @@ rule candidate_product:
         singles=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_singles.fits",
         crmask=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_crmask.fits",
     params:
-        policy=CONFIG["promotion"]["policy"],
         versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/drizzle_{{candidate}}_{{product}}.log",

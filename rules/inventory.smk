@@ -3,7 +3,11 @@
 
 
 def association_files(wildcards):
-    return associations_.files(association(wildcards.asn), file_index())
+    """The table, every file of every exposure, and the reference files that their headers name and that are there."""
+    found = [file_index().get(wildcards.asn, "asn")]
+    for files in exposures_of(wildcards.asn):
+        found += [files.raw, files.flt, files.flc]
+    return [path for path in found if path]
 
 
 rule inventory:

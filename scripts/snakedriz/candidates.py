@@ -20,7 +20,7 @@ from typing import Any
 from astropy.io import fits
 
 from . import guidestar, headerlets, names
-from .errors import NotApplicable, SnakedrizError
+from .errors import NotApplicable
 from .files import read_json
 from .skeleton import read_bundle, science_extensions
 
@@ -229,11 +229,12 @@ def aposteriori(skeletons: Skeletons, fit: Mapping[str, Any] | None, reason: str
     if fit is None:
         return not_applicable("aposteriori", reason)
     by_root = {exposure["rootname"]: exposure for exposure in fit["exposures"]}
+    without = sorted({owner.rpartition("_")[0] for owner in skeletons} - set(by_root))
+    if without:
+        return not_applicable("aposteriori", f"{', '.join(without)} cannot be fitted, and the others alone would part from it")
     exposures = []
     for owner, skeleton in skeletons.items():
         root, _, kind = owner.rpartition("_")
-        if root not in by_root:
-            raise SnakedrizError(f"fit to {fit['catalog']}: has no exposure {root}, which the association uses")
         result = by_root[root]
         base = names.default_name(str(skeleton[0].header["IDCTAB"]))
         start_name = str(skeleton["SCI", science_extensions(skeleton)[0]].header["WCSNAME"]).strip()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from . import drizzling, headerlets, names, skeleton
+from . import drizzling, field, headerlets, names, skeleton
 from .errors import SnakedrizError
 from .files import whole
 
@@ -51,17 +51,9 @@ def wcs_type(wcsname: str) -> str:
     return f"a posteriori solution fitted to {catalog}, {how}"
 
 
-def sky_region(exposure: fits.HDUList, chip: int) -> str:
-    """Return the footprint of a chip as an S_REGION string: corners in deg, ICRS, the first one not repeated.
-
-    The corners are the outer corners of the outermost pixels.
-    """
-    from stwcs.wcsutil import HSTWCS
-
-    ny, nx = exposure["SCI", chip].shape
-    corners = np.array([(-0.5, -0.5), (nx - 0.5, -0.5), (nx - 0.5, ny - 0.5), (-0.5, ny - 0.5)])
-    sky = HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(corners, 0)
-    return "POLYGON ICRS " + " ".join(f"{value:.9f}" for value in sky.ravel())
+def sky_region(corners: np.ndarray) -> str:
+    """Return an outline, shape (n, 2) in deg (ICRS), as an S_REGION string; the first corner is not repeated."""
+    return "POLYGON ICRS " + " ".join(f"{value:.9f}" for value in np.asarray(corners).ravel())
 
 
 def _alternates(header: fits.Header) -> list[str]:
@@ -101,7 +93,7 @@ def write_exposure(
     found[0].header["DRIZCORR"] = "COMPLETE"
     for chip in chips:
         header = found["SCI", chip].header
-        header["S_REGION"] = sky_region(found, chip)
+        header["S_REGION"] = sky_region(field.chip_outline(found, chip))
         for key in _alternates(header):
             header[f"WCSTYPE{key}"] = wcs_type(str(header.get(f"WCSNAME{key}", "")))
     wcsname = str(found["SCI", chips[0]].header["WCSNAME"]).strip()
@@ -156,6 +148,6 @@ def product_finisher(
         science["WCSNAME"] = promotion["wcsname"]
         science["WCSTYPE"] = wcs_type(promotion["wcsname"])
         sky = WCS(science).calc_footprint(axes=(science["NAXIS1"], science["NAXIS2"]))
-        science["S_REGION"] = "POLYGON ICRS " + " ".join(f"{value:.9f}" for value in sky.ravel())
+        science["S_REGION"] = sky_region(sky)
 
     return finish

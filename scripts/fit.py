@@ -1,0 +1,39 @@
+"""Rule fit: the exposures of an association fitted to one catalogue, by one method, with one geometry."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from astropy.table import Table
+from snakedriz import candidates, field, fitting, settings
+from snakedriz.files import read_json, write_json
+from snakedriz.relative_alignment import ExposureSources
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    inventory = read_json(snakemake.input.inventory)
+    numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
+    start, skeletons = candidates.starting_point(snakemake.input.start)
+    tables = {Path(path).stem: path for path in snakemake.input.sources}
+    exposures = [
+        ExposureSources(
+            e["rootname"],
+            skeletons[f"{e['rootname']}_{inventory['verification_kind']}"],
+            Table.read(tables[e["rootname"]]),
+            float(e["exptime"]),
+            field.epoch(e),
+        )
+        for e in inventory["exposures"]
+        if e["used"] and e["alignable"]
+    ]
+    found = fitting.fit(
+        exposures,
+        Table.read(snakemake.input.catalog),
+        snakemake.wildcards.method,
+        snakemake.wildcards.geometry,
+        numbers,
+        snakemake.wildcards.catalog,
+    )
+    write_json(snakemake.output.fit, {**found, "start": start})

@@ -1,0 +1,37 @@
+"""Where and when a visit was observed: outlines of the chips on the sky, mean epoch of the exposures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from .skeleton import science_extensions
+
+
+def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
+    """Return the outer corners of a chip's outermost pixels, shape (4, 2): RA and Dec in deg (ICRS), in order."""
+    from stwcs.wcsutil import HSTWCS
+
+    ny, nx = exposure["SCI", chip].shape
+    corners = np.array([(-0.5, -0.5), (nx - 0.5, -0.5), (nx - 0.5, ny - 0.5), (-0.5, ny - 0.5)])
+    return HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(corners, 0)
+
+
+def outlines(skeletons: Mapping[str, fits.HDUList]) -> list[np.ndarray]:
+    """Return the outline of every chip of every exposure, as `chip_outline` gives it."""
+    return [
+        chip_outline(skeleton, chip) for _, skeleton in sorted(skeletons.items()) for chip in science_extensions(skeleton)
+    ]
+
+
+def epoch(exposure: Mapping[str, Any]) -> float:
+    """Return the mid-time of an exposure of the inventory as a Julian year: 2000 + (MJD - 51544.5) / 365.25."""
+    return 2000.0 + ((exposure["expstart"] + exposure["expend"]) / 2 - 51544.5) / 365.25
+
+
+def mean_epoch(inventory: Mapping[str, Any]) -> float:
+    """Return the mean epoch (Julian year) of the exposures in use."""
+    return float(np.mean([epoch(exposure) for exposure in inventory["exposures"] if exposure["used"]]))

@@ -1,0 +1,403 @@
+"""Fits of a visit's exposures to a reference catalogue, by tweakwcs.
+
+Three methods, as the documented system has them. "relative": exposures to each other first, then all of them as one
+rigid group to the catalogue. "2dhist": each exposure by itself, after a two-dimensional histogram found its offset.
+"default": each exposure by itself, its pointing taken to be within the tolerance. Too few matches for the geometry
+asked for: all exposures keep their relative geometry and share one shift.
+
+A star seen in several exposures is one star: the group fit uses its mean position, once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from . import matching
+from .errors import SnakedrizError
+from .relative_alignment import ExposureSources, Member, Plane, align, merge, place, remaining_offsets, tie
+
+__all__ = ["ExposureSources", "fit"]
+
+Array = NDArray[np.float64]
+Method = Literal["relative", "2dhist", "default"]
+Geometry = Literal["shift", "rscale", "general"]
+SCHEMA = "fit/1"
+_PARAMETERS = {"shift": 2, "rshift": 3, "rscale": 4, "general": 6}
+
+
+class _NoFitError(Exception):
+    """The catalogue could not be matched or fitted, for a reason that goes into the result."""
+
+
+def fit(
+    exposures: Sequence[ExposureSources],
+    reference: Table,
+    method: Method,
+    fitgeom: Geometry,
+    settings: Mapping[str, Any],
+    catalog: str,
+) -> dict[str, Any]:
+    """Fit the exposures of a visit to a reference catalogue.
+
+    Parameters
+    ----------
+    exposures : sequence of ExposureSources
+        Not changed.
+    reference : `~astropy.table.Table`
+        At the epoch of the observation (`snakedriz.reference.at_epoch`): RA, DEC (deg), sigma (mas), mag, objID.
+    method : {"relative", "2dhist", "default"}
+    fitgeom : {"shift", "rscale", "general"}
+        Geometry of the fit to the catalogue.
+    settings : mapping
+        The detector's settings, with the blocks `fitting` and `fit_quality`.
+    catalog : str
+        Name of the catalogue, as in WCSNAME.
+
+    Returns
+    -------
+    dict
+        Ready for JSON, schema "fit/1"; see `_result` for its members. `outcome` is "ok", "not_applicable" (no
+        sources, no rows, one exposure for the relative method) or "failed" (no significant match, singular fit), with
+        `reason`. `fit_quality` and `checks` are those of `snakedriz.fit_quality.assess`.
+
+    Raises
+    ------
+    SnakedrizError
+        For an unknown method or geometry, or inconsistent input.
+    """
+    from tweakwcs.linearfit import NotEnoughPointsError, SingularMatrixError
+
+    from .fit_quality import assess
+
+    if method not in ("relative", "2dhist", "default"):
+        raise SnakedrizError(f"unknown method of fitting {method!r}; expected relative, 2dhist or default")
+    if fitgeom not in _PARAMETERS:
+        raise SnakedrizError(f"unknown geometry {fitgeom!r}; expected one of {', '.join(_PARAMETERS)}")
+    options: Mapping[str, Any] = settings.get("fitting", settings)
+    out: dict[str, Any] = {
+        "schema": SCHEMA,
+        "outcome": "ok",
+        "reason": "",
+        "catalog": catalog,
+        "method": method,
+        "fitgeom": fitgeom,
+        "fitgeom_used": None,
+        "wcs_kind": "REL" if method == "relative" else "IMG",
+        "reference": {
+            "rows": len(reference),
+            "epoch": _number(reference.meta.get("epoch")),
+            "without_pm": reference.meta.get("without_pm"),
+            "median_sigma_mas": _number(np.median(reference["sigma"])) if len(reference) else None,
+        },
+        "exposures": [],
+        "total_rms_mas": None,
+        "nmatches": 0,
+        "zero_point_error_mas": None,
+        "significance": None,
+        "code_error": False,
+    }
+    reason = _cannot_apply(exposures, reference, method, options)
+    if reason:
+        out.update(outcome="not_applicable", reason=reason)
+    else:
+        try:
+            plane, members = place(exposures)
+            work = _Fit(plane, members, reference, fitgeom, options)
+            work.relative() if method == "relative" else work.one_by_one(histogram=method == "2dhist")
+            _result(work, out)
+        except _NoFitError as error:
+            out.update(outcome="failed", reason=str(error))
+        except (SingularMatrixError, NotEnoughPointsError, np.linalg.LinAlgError) as error:
+            out.update(outcome="failed", reason=f"the fit broke down: {error}", code_error=True)
+    verdict = assess(out, settings)
+    out.update(checks=verdict["checks"], fit_quality=verdict["fit_quality"], valid=verdict["valid"])
+    out.update(compromised=verdict["compromised"], quality_reason=verdict["reason"])
+    return out
+
+
+def _cannot_apply(
+    exposures: Sequence[ExposureSources], reference: Table, method: str, options: Mapping[str, Any]
+) -> str:
+    least = int(options["required"]["shift"])
+    usable = [e for e in exposures if len(e.sources) and np.count_nonzero(e.sources["use"]) >= least]
+    if method == "relative" and len(exposures) < 2:
+        return "one exposure: there is nothing to align it with before the catalogue"
+    if not usable:
+        counts = ", ".join(f"{e.rootname} {np.count_nonzero(e.sources['use']) if len(e.sources) else 0}" for e in exposures)
+        return f"too few usable sources ({counts}); at least {least} are needed in an exposure"
+    if len(reference) < least:
+        return f"the catalogue has {len(reference)} rows in the field; at least {least} are needed"
+    return ""
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+class _Fit:
+    """The state of one fit: members with their corrections, and which reference rows were used."""
+
+    def __init__(
+        self, plane: Plane, members: list[Member], reference: Table, fitgeom: str, options: Mapping[str, Any]
+    ) -> None:
+        self.plane, self.members, self.reference, self.fitgeom, self.options = plane, members, reference, fitgeom, options
+        self.ref = plane.from_sky(reference["RA"], reference["DEC"])
+        self.ref_error = np.maximum(np.asarray(reference["sigma"], dtype=float) / (1000.0 * plane.scale), 1e-4)
+        self.geometry = fitgeom
+        self.notes: list[str] = []
+        self.status: dict[str, str] = {}
+        self.found: dict[str, matching.Match] = {}
+        self.used: dict[str, NDArray[np.intp]] = {}  # reference rows by exposure, or by "group"
+        self.errors: dict[str, float] = {}  # zero point, px, likewise
+
+    def matcher(self, histogram: bool = True) -> matching.Matcher:
+        block = self.options["histogram" if histogram else "default"]
+        return matching.Matcher(
+            searchrad=self.options["histogram"]["searchrad_px"],
+            tolerance=block["tolerance_px"],
+            min_tolerance=self.options["min_tolerance_px"],
+            max_false_alarm=self.options["max_false_alarm"],
+            histogram=histogram,
+        )
+
+    def absolute(self, name: str, uv: Array, error: Array, geometry: str, histogram: bool = True) -> tuple[Array, Array]:
+        """Match and fit points to the catalogue: matrix and shift.
+
+        Raises
+        ------
+        _NoFitError
+            Without a significant match of enough stars.
+        """
+        matcher = self.matcher(histogram)
+        required = int(self.options["required"][geometry])
+        first = matching.match(uv, self.ref, **matcher.options) if len(uv) else matching.Match(reason="no sources")
+        self.found[name] = first
+        if len(first) < required:
+            raise _NoFitError(first.reason or f"{len(first)} matches, {required} needed for {geometry}")
+        # The match is remade by align_wcs with the same matcher on the same points: the same pairs.
+        info = align(self.plane, uv, error, self.ref, self.ref_error, geometry, self.options, matcher)
+        if info["status"] != "SUCCESS":
+            raise _NoFitError(f"tweakwcs: {info['status']}")
+        mask = np.asarray(info["fitmask"], dtype=bool)
+        ref_index = np.asarray(info["matched_ref_idx"])[mask]
+        own_index = np.asarray(info["matched_input_idx"])[mask]
+        matrix, shift = np.asarray(info["matrix"], dtype=float), np.asarray(info["shift"], dtype=float)
+        residual = uv[own_index] @ matrix.T + shift - self.ref[ref_index]
+        self.used[name] = ref_index.astype(np.intp)
+        self.errors[name] = _zero_point(
+            self.ref[ref_index], residual, np.hypot(error[own_index], self.ref_error[ref_index]), geometry
+        )
+        return matrix, shift
+
+    def relative(self) -> None:
+        """Tie the exposures to each other, fit the group, then see to exposures that could not be tied."""
+        tied = tie(self.plane, self.members, self.options)
+        if len(tied) < 2:
+            reasons = "; ".join(f"{m.rootname}: {m.relative.get('reason') or 'not reached'}" for m in self.members)
+            raise _NoFitError(f"no two exposures could be tied to each other ({reasons})")
+        stars = merge(tied, self.options["relative"]["association_px"])
+        matrix, shift = self._group(stars.uv, stars.error)
+        for member in tied:
+            member.correct(matrix, shift)
+            self.status[member.rootname] = "fitted"
+        for member in self.members:
+            if not member.tied:
+                self._untied(member, matrix, shift)
+
+    def _group(self, uv: Array, error: Array) -> tuple[Array, Array]:
+        try:
+            return self.absolute("group", uv, error, self.fitgeom)
+        except _NoFitError as first:
+            n = len(self.found["group"])
+            if self.fitgeom == "shift" or n < self.options["required"]["shift"]:
+                raise
+            self.geometry = "shift"
+            self.notes.append(f"too few matches for {self.fitgeom} ({first}): one common shift, relative geometry kept")
+            return self.absolute("group", uv, error, "shift")
+
+    def _untied(self, member: Member, matrix: Array, shift: Array) -> None:
+        """Keep an untied exposure's relative pointing if the catalogue agrees or is silent; else fit it by itself."""
+        why = member.relative.get("reason") or "no exposure to tie it to"
+        member.correct(matrix, shift)
+        found = matching.match(member.uv, self.ref, **self.matcher().options) if len(member.start) else matching.Match()
+        if len(found) < self.options["required"]["shift"]:
+            self.status[member.rootname] = "kept"
+            self.notes.append(f"{member.rootname} could not be tied ({why}); it keeps its relative pointing, unchecked")
+            return
+        offset = np.median(self.ref[found.ref] - member.uv[found.image], axis=0)
+        limit = self.options["relative"]["kept_within_px"]
+        if np.hypot(*offset) <= limit:
+            self.status[member.rootname] = "kept"
+            self.notes.append(
+                f"{member.rootname} could not be tied ({why}); it keeps its relative pointing, which {len(found)} "
+                f"catalogue stars confirm within {limit:g} px"
+            )
+            self.used[member.rootname] = found.ref
+            return
+        own_matrix, own_shift = self.absolute(member.rootname, member.uv, member.error, "shift")
+        member.correct(own_matrix, own_shift)
+        self.status[member.rootname] = "fitted alone"
+        self.notes.append(
+            f"{member.rootname} could not be tied ({why}) and lay {np.hypot(*offset):.2f} px from the catalogue: shifted "
+            f"by its own {len(self.used[member.rootname])} matches"
+        )
+
+    def one_by_one(self, histogram: bool) -> None:
+        """Fit each exposure by itself; if one has too few matches, all share one shift."""
+        solutions: list[tuple[Array, Array]] = []
+        try:
+            for m in self.members:
+                solutions.append(self.absolute(m.rootname, m.uv, m.error, self.fitgeom, histogram))  # noqa: PERF401 - may stop
+        except _NoFitError as error:
+            name = self.members[len(solutions)].rootname
+            self.used.clear()
+            self.errors.clear()
+            self.notes.append(f"{name}: {error}; one common shift, relative geometry kept")
+            self.geometry = "shift"
+            stars = merge(self.members, self.options["relative"]["association_px"])
+            solutions = [self.absolute("group", stars.uv, stars.error, "shift", histogram)] * len(self.members)
+        for member, (matrix, shift) in zip(self.members, solutions, strict=True):
+            member.correct(matrix, shift)
+            self.status[member.rootname] = "fitted"
+
+
+def _zero_point(position: Array, residual: Array, sigma: Array, geometry: str) -> float:
+    """Error per axis (px) of a fit's zero point at the middle of the matched stars.
+
+    The weighted mean's error, enlarged by the square root of the reduced chi-square where that exceeds one. At the
+    weighted middle of the stars rotation and scale do not enter (they are uncorrelated with the shift there).
+    """
+    del position
+    weight = 1.0 / sigma**2
+    freedom = max(2 * len(residual) - _PARAMETERS[geometry], 1)
+    chi2 = float((weight[:, None] * residual**2).sum()) / freedom
+    return math.sqrt(max(chi2, 1.0) / float(weight.sum()))
+
+
+def _result(work: _Fit, out: dict[str, Any]) -> None:
+    """Apply the corrections to the chips and describe the result.
+
+    Members of `exposures`: rootname; status (fitted, kept, fitted alone); chips (extver, crval in deg, cd in deg/px);
+    shift_px (x west, y north, at the middle of the exposure), shift_arcsec (east, north); rotation_deg (from west to
+    north), scale; nmatches; rms_mas (root mean square of the separations about zero), rms_ra_mas, rms_dec_mas,
+    mae_mas (mean separation); common_offset_mas (from the exposure with most sources, by common sources; None if too few);
+    relative (nmatches, rms_px, offset_px, shift_px, ...); matches (reference rows' objID,
+    source ids, residuals in mas, magnitudes).
+    """
+    plane, everything = work.plane, []
+    rows_used = np.unique(np.concatenate(list(work.used.values())))
+    offsets = remaining_offsets(work.members, work.options)
+    to_mas = np.array([-plane.scale, plane.scale]) * 1000.0
+    for member, offset in zip(work.members, offsets, strict=True):
+        chips = _correct_chips(plane, member)
+        match = _final_matches(work, member, rows_used)
+        everything.append(match)
+        moved = member.moved
+        angle = math.degrees(math.atan2(member.matrix[1, 0] - member.matrix[0, 1], float(np.trace(member.matrix))))
+        out["exposures"].append(
+            {
+                "rootname": member.rootname,
+                "status": work.status[member.rootname],
+                "chips": chips,
+                "shift_px": [float(v) for v in moved],
+                "shift_arcsec": [-float(moved[0]) * plane.scale, float(moved[1]) * plane.scale],
+                "rotation_deg": angle,
+                "scale": math.sqrt(abs(float(np.linalg.det(member.matrix)))),
+                "nmatches": len(match["ref"]),
+                **_residuals(match["residual_mas"]),
+                "significance": _number(work.found.get(member.rootname, work.found.get("group", matching.Match())).significance),
+                "common_offset_mas": None if offset is None else [float(v) for v in offset * to_mas],
+                "relative": member.relative or None,
+                "matches": {
+                    "objID": [str(work.reference["objID"][r]) for r in match["ref"]],
+                    "source": [int(member.sources["id"][member.row[i]]) for i in match["image"]],
+                    "d_ra_mas": [round(float(v), 4) for v in match["residual_mas"][:, 0]],
+                    "d_dec_mas": [round(float(v), 4) for v in match["residual_mas"][:, 1]],
+                    "source_mag": [_number(member.mag[i]) for i in match["image"]],
+                    "ref_mag": [_number(work.reference["mag"][r]) for r in match["ref"]],
+                },
+            }
+        )
+    pooled = np.concatenate([m["residual_mas"] for m in everything]) if everything else np.empty((0, 2))
+    distinct = np.unique(np.concatenate([m["ref"] for m in everything]))
+    summary = _residuals(pooled)
+    out.update(
+        fitgeom_used=work.geometry,
+        total_rms_mas=summary["rms_mas"],
+        rms_ra_mas=summary["rms_ra_mas"],
+        rms_dec_mas=summary["rms_dec_mas"],
+        nmatches=len(distinct),
+        plane={"ra": float(plane.wcs.wcs.crval[0]), "dec": float(plane.wcs.wcs.crval[1]), "scale_arcsec": plane.scale},
+        reason="; ".join(work.notes),
+    )
+    if work.errors:
+        # Fits of single exposures share the catalogue's errors: the mean of them is no better than the best of them.
+        worst = work.errors["group"] if "group" in work.errors else min(work.errors.values())
+        floor = float(work.options["zero_point_floor_mas"])
+        out["zero_point_error_mas"] = math.hypot(worst * plane.scale * 1000.0, floor)
+    found = [work.found[name] for name in work.found if name in work.used]
+    out["significance"] = _number(min((m.significance for m in found), default=0.0))
+    out["match"] = {name: match.summary() for name, match in sorted(work.found.items())}
+
+
+def _correct_chips(plane: Plane, member: Member) -> list[dict[str, Any]]:
+    """Write the member's correction into each chip's WCS: only CRVAL and CD change."""
+    chips = []
+    for version, corrector in member.correctors.items():
+        corrector.set_correction(member.matrix, member.shift, ref_tpwcs=plane.corrector)
+        wcs = corrector.wcs.wcs
+        chips.append(
+            {
+                "extver": int(version),
+                "crval": [float(v) for v in wcs.crval],
+                "cd": [[float(v) for v in row] for row in wcs.cd],
+            }
+        )
+    return chips
+
+
+def _final_matches(work: _Fit, member: Member, rows_used: NDArray[np.intp]) -> dict[str, Any]:
+    """Sources of an exposure and the catalogue rows they are, by the corrected WCS of its chips."""
+    table = member.sources
+    uv = np.empty_like(member.start)
+    chip = np.asarray(table["chip"])[member.row] if len(member.row) else np.empty(0, np.int32)
+    for version, corrector in member.correctors.items():
+        mine = chip == version
+        if mine.any():
+            x, y = (np.asarray(table[c], dtype=float)[member.row][mine] for c in ("x", "y"))
+            uv[mine] = work.plane.from_sky(*corrector.det_to_world(x, y))
+    name = member.rootname if member.rootname in work.found else "group"
+    tolerance = max(work.found[name].tolerance, work.options["min_tolerance_px"]) if name in work.found else 1.0
+    rows = work.used.get(member.rootname, rows_used)
+    if not len(uv) or not len(rows):
+        return {"image": np.empty(0, np.intp), "ref": np.empty(0, np.intp), "residual_mas": np.empty((0, 2))}
+    image, near = matching.mutual_neighbours(uv, work.ref[rows], tolerance)
+    ref = rows[near]
+    order = np.argsort(ref, kind="stable")
+    image, ref = image[order], ref[order]
+    scale = work.plane.scale * 1000.0
+    return {"image": image, "ref": ref, "residual_mas": (uv[image] - work.ref[ref]) * np.array([-scale, scale])}
+
+
+def _residuals(residual: Array) -> dict[str, Any]:
+    """True root mean square (about zero) and mean separation of residuals (n, 2) towards east and north, mas."""
+    names = ("rms_mas", "rms_ra_mas", "rms_dec_mas", "mae_mas", "median_ra_mas", "median_dec_mas")
+    if not len(residual):
+        return dict.fromkeys(names)
+    square = (residual**2).mean(axis=0)
+    median = np.median(residual, axis=0)
+    values = (
+        math.sqrt(square.sum()),
+        math.sqrt(square[0]),
+        math.sqrt(square[1]),
+        np.hypot(*residual.T).mean(),
+        median[0],
+        median[1],
+    )
+    return {name: float(value) for name, value in zip(names, values, strict=True)}

@@ -1,0 +1,461 @@
+"""Exposures in one tangent plane, and their alignment to each other before any catalogue is asked.
+
+All work is done in one plane tangent at the middle of the visit, with north up, east left and the detector's pixel
+scale: an exposure is a rigid set of points there (all its chips together), its correction one affine map. Star
+positions are the weighted means over exposures, and exposures are fitted to these means in turn until nothing moves,
+so that all are tied to the mean frame and none is the standard of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from . import matching
+from .errors import SnakedrizError
+from .skeleton import science_extensions
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class ExposureSources:
+    """One exposure as the fit needs it.
+
+    Attributes
+    ----------
+    rootname : str
+    skeleton : `~astropy.io.fits.HDUList`
+        Headers and WCS extensions (`snakedriz.skeleton`), with the WCS to start from.
+    sources : `~astropy.table.Table`
+        From `snakedriz.sources.find_sources`.
+    exptime : float
+        Seconds.
+    epoch : float
+        Julian year of the exposure.
+    """
+
+    rootname: str
+    skeleton: fits.HDUList
+    sources: Table
+    exptime: float
+    epoch: float
+
+
+class Plane:
+    """The tangent plane of a visit.
+
+    Parameters
+    ----------
+    ra, dec : float
+        Point of tangency (deg), at (0, 0) of the plane.
+    scale : float
+        Arcsec per unit ("px") of the plane; x grows to the west, y to the north.
+    """
+
+    def __init__(self, ra: float, dec: float, scale: float) -> None:
+        from astropy.wcs import WCS
+        from tweakwcs.correctors import FITSWCSCorrector
+
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+        wcs.wcs.crval = [ra, dec]
+        wcs.wcs.crpix = [1.0, 1.0]
+        wcs.wcs.cd = np.diag([-scale, scale]) / 3600.0
+        wcs.pixel_shape = (64, 64)
+        wcs.wcs.set()
+        self.scale = scale
+        self.wcs = wcs
+        self.corrector = FITSWCSCorrector(wcs)
+
+    def from_sky(self, ra: Any, dec: Any) -> Array:
+        """Positions (n, 2) in the plane (px) of sky positions (deg)."""
+        return np.column_stack(self.wcs.wcs_world2pix(np.asarray(ra, float), np.asarray(dec, float), 0))
+
+    def to_sky(self, uv: Array) -> tuple[Array, Array]:
+        """Sky positions (deg) of positions (n, 2) in the plane (px)."""
+        ra, dec = self.wcs.wcs_pix2world(uv[:, 0], uv[:, 1], 0)
+        return np.asarray(ra), np.asarray(dec)
+
+
+@dataclass
+class Member:
+    """An exposure in the plane: its usable sources, and the correction found so far.
+
+    Attributes
+    ----------
+    start, error, mag, row : arrays of n sources
+        Positions in the plane (px) under the initial WCS, errors per axis (px), magnitudes, rows of the source table.
+    centre : array, shape (2,)
+        Middle of the chips in the plane (px).
+    matrix, shift : arrays
+        Correction: position = matrix @ start + shift (px).
+    """
+
+    rootname: str
+    correctors: dict[int, Any]
+    sources: Table
+    exptime: float
+    start: Array
+    error: Array
+    mag: Array
+    row: NDArray[np.intp]
+    centre: Array
+    matrix: Array = field(default_factory=lambda: np.eye(2))
+    shift: Array = field(default_factory=lambda: np.zeros(2))
+    tied: bool = False
+    relative: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def uv(self) -> Array:
+        """Corrected positions (n, 2) in the plane (px)."""
+        return self.start @ self.matrix.T + self.shift
+
+    @property
+    def moved(self) -> Array:
+        """How far the exposure's middle has moved (px)."""
+        return self.matrix @ self.centre + self.shift - self.centre
+
+    def correct(self, matrix: Array, shift: Array) -> None:
+        """Apply a further correction: position becomes matrix @ position + shift."""
+        self.matrix = matrix @ self.matrix
+        self.shift = matrix @ self.shift + shift
+
+
+def place(exposures: Sequence[ExposureSources]) -> tuple[Plane, list[Member]]:
+    """Put exposures into one tangent plane.
+
+    Raises
+    ------
+    SnakedrizError
+        If an exposure has no SCI extension or its source table names a chip it does not have.
+    """
+    from stwcs.wcsutil import HSTWCS
+    from tweakwcs.correctors import FITSWCSCorrector
+
+    chips: list[dict[int, Any]] = []
+    middles: list[Array] = []
+    for exposure in exposures:
+        own = {
+            version: FITSWCSCorrector(HSTWCS(exposure.skeleton, ext=("SCI", version)))
+            for version in science_extensions(exposure.skeleton)
+        }
+        if not own:
+            raise SnakedrizError(f"{exposure.rootname}: has no SCI extension with a WCS")
+        unknown = sorted({int(chip) for chip in exposure.sources["chip"]} - set(own))
+        if unknown:
+            raise SnakedrizError(f"{exposure.rootname}: sources of chips {unknown}, but the exposure has {sorted(own)}")
+        chips.append(own)
+        sky = []
+        for corrector in own.values():
+            nx, ny = corrector.wcs.pixel_shape
+            sky.append(np.array(corrector.det_to_world(np.array([(nx - 1) / 2.0]), np.array([(ny - 1) / 2.0]))).ravel())
+        middles.append(_sphere_mean(np.array(sky)))
+    first = next(iter(chips[0].values())).wcs
+    scale = float(np.sqrt(abs(np.linalg.det(first.pixel_scale_matrix))) * 3600.0)
+    plane = Plane(*_sphere_mean(np.array(middles)), scale)
+    members = []
+    for exposure, own, middle in zip(exposures, chips, middles, strict=True):
+        table = exposure.sources
+        row = np.flatnonzero(np.asarray(table["use"], dtype=bool)) if len(table) else np.empty(0, np.intp)
+        uv = np.full((len(row), 2), np.nan)
+        chip = np.asarray(table["chip"])[row]
+        for version, corrector in own.items():
+            mine = chip == version
+            if mine.any():
+                x, y = (np.asarray(table[c], dtype=float)[row][mine] for c in ("x", "y"))
+                uv[mine] = plane.from_sky(*corrector.det_to_world(x, y))
+        good = np.isfinite(uv).all(axis=1)
+        error = np.sqrt((np.asarray(table["x_err"]) ** 2 + np.asarray(table["y_err"]) ** 2) / 2)[row]
+        members.append(
+            Member(
+                rootname=exposure.rootname,
+                correctors=own,
+                sources=table,
+                exptime=exposure.exptime,
+                start=uv[good],
+                error=np.clip(error[good], 1e-3, None),
+                mag=np.asarray(table["mag"], dtype=float)[row][good],
+                row=row[good],
+                centre=plane.from_sky(*middle[:, None])[0],
+            )
+        )
+    return plane, members
+
+
+def _sphere_mean(sky: Array) -> Array:
+    ra, dec = np.radians(sky).T
+    vector = np.array([(np.cos(dec) * np.cos(ra)).mean(), (np.cos(dec) * np.sin(ra)).mean(), np.sin(dec).mean()])
+    return np.degrees([np.arctan2(vector[1], vector[0]) % (2 * np.pi), np.arctan2(vector[2], np.hypot(*vector[:2]))])
+
+
+def align(
+    plane: Plane,
+    uv: Array,
+    error: Array,
+    reference: Array,
+    reference_error: Array,
+    geometry: str,
+    settings: Mapping[str, Any],
+    matcher: matching.Matcher | None = None,
+) -> dict[str, Any]:
+    """Fit points of the plane to reference points by `tweakwcs.imalign.align_wcs`, as one rigid body.
+
+    Parameters
+    ----------
+    uv, error, reference, reference_error : arrays
+        Positions (n, 2) and errors per axis (n,), px. Weights are 1/(error^2 + reference_error^2).
+    geometry : {"shift", "rshift", "rscale", "general"}
+    settings : mapping
+        `clip_iterations`, `clip_sigma`.
+    matcher : Matcher, optional
+        None where the two lists are matched row by row.
+
+    Returns
+    -------
+    dict
+        tweakwcs's `fit_info`; `status` says whether it succeeded.
+    """
+    from tweakwcs.correctors import FITSWCSCorrector
+    from tweakwcs.imalign import align_wcs
+
+    ra, dec = plane.to_sky(reference)
+    refcat = Table({"RA": ra, "DEC": dec, "weight": 1.0 / reference_error**2}, meta={"name": "reference"})
+    image = Table({"x": uv[:, 0], "y": uv[:, 1], "weight": 1.0 / error**2}, meta={"name": "sources"})
+    corrector = FITSWCSCorrector(plane.wcs.deepcopy(), meta={"catalog": image, "name": "sources", "group_id": 1})
+    align_wcs(
+        [corrector],
+        refcat,
+        ref_tpwcs=plane.corrector,
+        match=matcher,
+        fitgeom=geometry,
+        nclip=int(settings["clip_iterations"]),
+        sigma=(float(settings["clip_sigma"]), "rmse"),
+    )
+    info: dict[str, Any] = corrector.meta["fit_info"]
+    return info
+
+
+@dataclass
+class Stars:
+    """Stars of a visit: weighted mean positions over the exposures that saw them.
+
+    Attributes
+    ----------
+    uv, error, count : arrays of m stars
+        Mean position (px), its error per axis (px), number of exposures.
+    mag : array
+        Mean instrumental magnitude.
+    seen : list, one per exposure, of integer arrays
+        Star of each source.
+    """
+
+    uv: Array
+    error: Array
+    count: NDArray[np.int64]
+    mag: Array
+    seen: list[NDArray[np.intp]]
+
+
+def merge(members: Sequence[Member], tolerance: float) -> Stars:
+    """Find the stars that the exposures have in common under their present corrections.
+
+    A source belongs to the star that is its mutual nearest neighbour within `tolerance` (px) among the stars of the
+    exposures before it; else it is a new star. Deterministic: exposures are taken in the order given.
+    """
+    uv = np.empty((0, 2))
+    weight, count, mag = np.empty(0), np.empty(0, np.int64), np.empty(0)
+    seen = []
+    for member in members:
+        own, w = member.uv, 1.0 / member.error**2
+        star = np.full(len(own), -1, dtype=np.intp)
+        if len(uv) and len(own):
+            i, r = matching.mutual_neighbours(own, uv, tolerance)
+            star[i] = r
+            total = weight[r] + w[i]
+            uv[r] = (uv[r] * weight[r, None] + own[i] * w[i, None]) / total[:, None]
+            mag[r] = (mag[r] * count[r] + member.mag[i]) / (count[r] + 1)
+            weight[r], count[r] = total, count[r] + 1
+        new = np.flatnonzero(star < 0)
+        star[new] = len(uv) + np.arange(len(new))
+        uv = np.vstack([uv, own[new]])
+        weight, mag = np.r_[weight, w[new]], np.r_[mag, member.mag[new]]
+        count = np.r_[count, np.ones(len(new), np.int64)]
+        seen.append(star)
+    return Stars(uv, 1.0 / np.sqrt(weight) if len(weight) else weight, count, mag, seen)
+
+
+def _anchor(members: Sequence[Member], options: Mapping[str, Any], most_pairs: int) -> tuple[int, list[int]]:
+    """The best-connected exposure, and the others by how well they connect to it.
+
+    With few exposures every pair is matched; with many, the exposure with most sources times exposure time is taken,
+    and the others follow by distance from it.
+    """
+    n = len(members)
+    if n * (n - 1) // 2 <= most_pairs:
+        counts = np.zeros((n, n))
+        for i in range(n):
+            for j in range(i + 1, n):
+                counts[i, j] = counts[j, i] = len(matching.match(members[j].uv, members[i].uv, **options))
+        anchor = max(range(n), key=lambda i: (counts[i].sum(), members[i].exptime, -i))
+        order = sorted((i for i in range(n) if i != anchor), key=lambda i: (-counts[anchor, i], i))
+        return anchor, order
+    anchor = max(range(n), key=lambda i: (len(members[i].start) * members[i].exptime, -i))
+    away = [float(np.hypot(*(m.centre - members[anchor].centre))) for m in members]
+    return anchor, sorted((i for i in range(n) if i != anchor), key=lambda i: (away[i], i))
+
+
+def tie(plane: Plane, members: Sequence[Member], settings: Mapping[str, Any]) -> list[Member]:
+    """Align exposures to each other: first one by one to a growing star list, then all to the mean frame.
+
+    Corrections, `tied` and `relative` of the members are set. The frame as a whole is left where the median exposure
+    had it, so that one displaced exposure does not draw the others along.
+
+    Parameters
+    ----------
+    settings : mapping
+        Block `fitting`.
+
+    Returns
+    -------
+    list of Member
+        The tied ones; fewer than two if nothing could be tied.
+    """
+    relative = settings["relative"]
+    options = {
+        "searchrad": relative["searchrad_px"],
+        "tolerance": relative["tolerance_px"],
+        "min_tolerance": settings["min_tolerance_px"],
+        "max_false_alarm": settings["max_false_alarm"],
+    }
+    required: Mapping[str, int] = settings["required_relative"]
+    anchor, waiting = _anchor(members, options, int(relative["most_pairs"]))
+    tied = [members[anchor]]
+    members[anchor].tied = True
+    members[anchor].relative = {"role": "first", "significance": None}
+    progress = True
+    while waiting and progress:
+        progress = False
+        for index in list(waiting):
+            member = members[index]
+            stars = merge(tied, relative["association_px"])
+            found = matching.match(member.uv, stars.uv, **options)
+            member.relative = {"nmatches": len(found), "significance": found.significance, "reason": found.reason}
+            if len(found) < required["shift"]:
+                member.relative["reason"] = found.reason or f"{len(found)} matches, {required['shift']} needed"
+                continue
+            if len(found) < required["rscale"]:
+                found.matrix = np.eye(2)
+                found.shift = np.median(stars.uv[found.ref] - member.uv[found.image], axis=0)
+            member.correct(found.matrix, found.shift)
+            member.tied = True
+            tied.append(member)
+            waiting.remove(index)
+            progress = True
+    if len(tied) < 2:
+        members[anchor].tied = False
+        members[anchor].relative = {"nmatches": 0, "significance": 0.0, "reason": "no other exposure could be tied to it"}
+        return []
+    tied = [member for member in members if member.tied]
+    _to_mean_frame(plane, tied, settings)
+    return tied
+
+
+def _hold_frame(tied: Sequence[Member]) -> None:
+    """Take the median rotation, scale and shift out of all corrections."""
+    turn = float(np.median([_turn(m.matrix) for m in tied]))
+    size = float(np.median([np.sqrt(abs(np.linalg.det(m.matrix))) for m in tied]))
+    back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) / size
+    for member in tied:
+        member.correct(back, np.zeros(2))
+    common = np.median([member.moved for member in tied], axis=0)
+    for member in tied:
+        member.correct(np.eye(2), -common)
+
+
+def _turn(matrix: Array) -> float:
+    return float(np.arctan2(matrix[1, 0] - matrix[0, 1], np.trace(matrix)))
+
+
+def _to_mean_frame(plane: Plane, tied: Sequence[Member], settings: Mapping[str, Any]) -> None:
+    relative = settings["relative"]
+    required: Mapping[str, int] = settings["required_relative"]
+    for _ in range(int(relative["most_rounds"])):
+        stars = merge(tied, relative["association_px"])
+        moves = []
+        for member, seen in zip(tied, stars.seen, strict=True):
+            shared = np.flatnonzero(stars.count[seen] >= 2)
+            if len(shared) < required["shift"]:
+                moves.append(0.0)
+                continue
+            geometry = relative["geometry"] if len(shared) >= required[relative["geometry"]] else "shift"
+            star = seen[shared]
+            info = align(
+                plane, member.uv[shared], member.error[shared], stars.uv[star], stars.error[star], geometry, settings
+            )
+            if info["status"] != "SUCCESS":
+                raise SnakedrizError(f"{member.rootname}: relative fit {info['status']}")
+            before = np.array([member.moved, *(member.uv[shared][:4])])
+            member.correct(np.asarray(info["matrix"]), np.asarray(info["shift"]))
+            after = np.array([member.moved, *(member.uv[shared][:4])])
+            moves.append(float(np.abs(after - before).max()))
+            member.relative.update(geometry=geometry)
+        _hold_frame(tied)
+        if max(moves) < relative["convergence_px"]:
+            break
+    stars = merge(tied, relative["association_px"])
+    for member, seen in zip(tied, stars.seen, strict=True):
+        shared = np.flatnonzero(stars.count[seen] >= 2)
+        residual = member.uv[shared] - stars.uv[seen[shared]]
+        # An exposure is part of the mean it is compared with: the residual to the others is larger by this factor.
+        n = stars.count[seen[shared]]
+        residual = residual * (n / (n - 1.0))[:, None]
+        away = np.hypot(*residual.T)
+        core = away <= 5 * max(float(np.median(away)), 1e-6) if len(away) else away > 0
+        residual = residual[core]
+        angle = float(np.degrees(_turn(member.matrix)))
+        member.relative.update(
+            nmatches=len(residual),
+            rms_px=float(np.sqrt((residual**2).sum(axis=1).mean())) if len(residual) else None,
+            offset_px=[float(v) for v in np.median(residual, axis=0)] if len(residual) else None,
+            shift_px=[float(v) for v in member.moved],
+            rotation_deg=angle,
+            scale=float(np.sqrt(abs(np.linalg.det(member.matrix)))),
+            reason="",
+        )
+
+
+def remaining_offsets(members: Sequence[Member], settings: Mapping[str, Any]) -> list[Array | None]:
+    """Measure where exposures lie relative to each other under their present corrections.
+
+    Each is matched, with the histogram, to the one with most sources; so an exposure that a fit left displaced is seen.
+
+    Returns
+    -------
+    list, one per member
+        Offset (x west, y north, px) from the best one's frame; None where too few common sources allow no statement.
+    """
+    relative = settings["relative"]
+    best = max(range(len(members)), key=lambda i: (len(members[i].start), -i))
+    offsets: list[Array | None] = []
+    for i, member in enumerate(members):
+        if i == best:
+            offsets.append(np.zeros(2))
+            continue
+        found = matching.match(
+            member.uv,
+            members[best].uv,
+            searchrad=relative["searchrad_px"],
+            tolerance=relative["tolerance_px"],
+            min_tolerance=settings["min_tolerance_px"],
+            max_false_alarm=settings["max_false_alarm"],
+        )
+        enough = len(found) >= settings["required_relative"]["shift"]
+        offsets.append(np.median(member.uv[found.image] - members[best].uv[found.ref], axis=0) if enough else None)
+    return offsets

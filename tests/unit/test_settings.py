@@ -1,0 +1,180 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from snakedriz import mdriztab, settings
+from snakedriz.errors import SnakedrizError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def defaults():
+    return settings.validate_config({})
+
+
+def test_the_documented_file_says_the_defaults():
+    written = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    schema = settings.read_schema("config")
+    assert settings.validate_config(written) == defaults()
+    assert list(written) == list(schema["properties"])  # every key is documented, in the schema's order
+    for key, part in schema["properties"].items():
+        if part["type"] == "object" and "properties" in part and written[key]:
+            assert set(written[key]) == set(part["properties"])
+
+
+def test_the_contract():
+    text = """
+        input: data
+        output: results
+        associations: all
+        references: {jref: ref, iref: ref, uref: ref}
+        network: false
+        catalogs:
+          - {name: GAIAeDR3, file: gaia.ecsv}
+        solutions: {headerlets: dir, offsets: file}
+        candidates: [default, apriori, aposteriori]
+        promotion: {policy: documented, choose: null}
+    """
+    given = yaml.safe_load(text)
+    before = copy.deepcopy(given)
+    found = settings.validate_config(given)
+    assert given == before
+    for key in given:
+        if key not in ("promotion", "catalogs"):
+            assert found[key] == given[key]
+    assert found["promotion"] == {"policy": "documented", "choose": None, "limits": {}}
+    assert found["catalogs"] == [{"name": "GAIAeDR3", "file": "gaia.ecsv", "epoch": None}]
+
+
+def test_the_demo_configuration_is_valid():
+    settings.validate_config(yaml.safe_load((ROOT / "config" / "demo.yaml").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("config", "messages"),
+    [
+        ({"inptu": "x"}, ["unknown key `inptu`", "did you mean `input`?", "valid keys: associations, candidates"]),
+        ({"promotion": {"polcy": 1}}, ["promotion: unknown key `polcy`", "`policy`", "choose, limits, policy"]),
+        ({"solutions": {"headerlet": "x"}}, ["solutions: unknown key `headerlet`", "`headerlets`"]),
+        ({"references": {"kref": "x"}}, ["references: unknown key `kref`", "iref, jref, uref"]),
+        ({"catalogs": [{"name": "A", "file": "b", "fiel": 1}]}, ["catalogs[0]: unknown key `fiel`", "`file`"]),
+        ({"drizzle": {"final_scal": 3}}, ["drizzle: unknown key `final_scal`", "`final_scale`"]),
+        ({"drizzle": {"input": "x"}}, ["drizzle: unknown key `input`"]),
+        ({"fitting": {"geometry": ["rscale"]}}, ["fitting: unknown key `geometry`", "`geometries`"]),
+        ({"zzzzzz": 1}, ["unknown key `zzzzzz` (valid keys"]),
+        ({"network": "perhaps"}, ["network: expected true or false, found the text 'perhaps'"]),
+        ({"input": 5}, ["input: expected text, found the number 5"]),
+        ({"input": ""}, ["input: "]),
+        ({"catalogs": "gaia.ecsv"}, ["catalogs: expected a list, found the text 'gaia.ecsv'"]),
+        ({"catalogs": [{"name": "A"}]}, ["catalogs[0]: the key file must be given"]),
+        ({"catalogs": [{"name": "A-B", "file": "x"}]}, ["letters, digits and underscores"]),
+        ({"catalogs": [{"name": "A", "file": "x"}, {"name": "a", "file": "y"}]}, ["catalogs: A is named twice"]),
+        ({"candidates": ["apriori"]}, ["`default` must be among them"]),
+        ({"candidates": ["default", "visit"]}, ["candidates[1]: expected one of default, apriori, aposteriori"]),
+        ({"promotion": {"policy": "drizzlepac"}}, ["expected one of documented, measured", "do not decide in this"]),
+        ({"promotion": {"choose": "aposteriory"}}, ["did you mean aposteriori?"]),
+        ({"promotion": {"choose": "apriori"}, "candidates": ["default"]}, ["'apriori' is not among the candidates"]),
+        ({"promotion": {"limits": {"rms": "big"}}}, ["promotion.limits.rms: expected a number"]),
+        ({"associations": ["../x"]}, ["a rootname of letters and digits"]),
+        ({"drizzle": {"driz_cr_snr": "3.5"}}, ["two numbers in one text"]),
+        ({"drizzle": {"final_kernel": "squar"}}, ["did you mean square?"]),
+        ({"inptu": 1, "network": 3}, ["inptu", "network: expected true or false, found the number 3"]),
+    ],
+)
+def test_refusals_say_what_was_found_and_expected(config, messages):
+    with pytest.raises(SnakedrizError) as caught:
+        settings.validate_config(config)
+    for message in messages:
+        assert message in str(caught.value)
+
+
+def test_values_from_the_command_line():
+    found = settings.validate_config(
+        {
+            "associations": "[JB_asn.fits, ja]",
+            "network": "true",
+            "catalogs": "[{name: G, file: g.ecsv}]",
+            "candidates": "[aposteriori, default]",
+            "promotion": "{choose: default}",
+            "solutions": {"offsets": "null", "headerlets": "hlets"},
+            "drizzle": {"final_scale": "0.03", "final_bits": 336},
+        }
+    )
+    assert found["associations"] == ["ja", "jb"]
+    assert found["network"] is True
+    assert found["catalogs"][0]["name"] == "G"
+    assert found["candidates"] == ["default", "aposteriori"]
+    assert found["promotion"]["choose"] == "default"
+    assert found["solutions"] == {"headerlets": "hlets", "offsets": None}
+    assert found["drizzle"] == {"final_scale": 0.03, "final_bits": 336}
+    for text in ("jb, ja", "ja jb", "[ja,jb]"):
+        assert settings.validate_config({"associations": text})["associations"] == ["ja", "jb"]
+    assert settings.validate_config({"associations": "ja"})["associations"] == ["ja"]
+    assert settings.validate_config({"catalogs": None})["catalogs"] == []
+
+
+def test_drizzle_keys_of_the_schema_are_astrodrizzles():
+    keys = set(settings.read_schema("config")["properties"]["drizzle"]["properties"])
+    assert keys <= mdriztab.ACCEPTED
+    assert not keys & mdriztab.WORKFLOW
+    own = {name for name in mdriztab.ACCEPTED if name.startswith(("driz_sep_rot", "driz_sep_scale", "driz_sep_wcs"))}
+    assert not keys & own  # the single drizzles follow the product
+
+
+def test_environment_switches():
+    both = {"apply_apriori": True, "compute_aposteriori": True}
+    assert settings.environment_switches({}) == both
+    for value in ("on", "YES", "True"):
+        assert settings.environment_switches({"ASTROMETRY_APPLY_APRIORI": value}) == both
+    for value in ("off", "No", "FALSE"):
+        off = settings.environment_switches({"ASTROMETRY_COMPUTE_APOSTERIORI": value})
+        assert off == {"apply_apriori": True, "compute_aposteriori": False}
+        assert settings.candidates_in_force(defaults(), off) == ["default", "apriori"]
+    with pytest.raises(SnakedrizError, match="ASTROMETRY_APPLY_APRIORI is 'maybe'; expected one of on, yes, true"):
+        settings.environment_switches({"ASTROMETRY_APPLY_APRIORI": "maybe"})
+    with pytest.raises(SnakedrizError, match="STEP_CONTROL .*set ASTROMETRY_APPLY_APRIORI, its successor"):
+        settings.environment_switches({"ASTROMETRY_STEP_CONTROL": "on"})
+
+
+def test_reference_directories():
+    config = settings.validate_config({"references": {"jref": "mine"}})
+    assert settings.reference_directories(config, {"jref": "/other/", "iref": "/i/"}) == {"jref": "mine", "iref": "/i/"}
+
+
+def test_detector_settings_merge():
+    mapping = {"default": {"a": {"x": 1, "y": 2}, "b": [1]}, "ACS/WFC": {"a": {"y": 3}, "b": [2]}}
+    assert settings.detector_settings(mapping, "acs", "WFC ") == {"a": {"x": 1, "y": 3}, "b": [2]}
+    assert mapping["default"]["a"]["y"] == 2
+    with pytest.raises(SnakedrizError, match=r"STIS/CCD in config/detectors\.yaml; there are settings for ACS/WFC"):
+        settings.detector_settings(mapping, "STIS", "CCD")
+
+
+def test_the_shipped_detectors():
+    detectors = settings.load_detectors(ROOT / "config" / "detectors.yaml")
+    names = {"ACS/WFC", "ACS/HRC", "ACS/SBC", "WFC3/UVIS", "WFC3/IR", "WFPC2/PC"}
+    assert names <= set(detectors)
+    for name in names:
+        numbers = settings.detector_settings(detectors, *name.split("/"))["drizzle"]
+        schema = settings.read_schema("config")["properties"]["drizzle"]
+        for count in (1, 2, 4, 6, 20):
+            found = mdriztab.fallback(numbers, count)
+            settings.check(found, schema, name)  # the same names and types that a user may give
+            assert found["median"] is (count > 1 and name != "ACS/SBC")
+            assert {"driz_sep_bits", "final_bits"} <= set(found)
+
+
+def test_broken_detector_files(tmp_path):
+    path = tmp_path / "d.yaml"
+    path.write_text("ACS/WFC: 3\n")
+    with pytest.raises(SnakedrizError, match="expected a mapping from detectors"):
+        settings.load_detectors(path)
+    with pytest.raises(SnakedrizError, match="cannot be read"):
+        settings.load_detectors(tmp_path / "nothere.yaml")
+
+
+def test_software_versions():
+    found = settings.software_versions()
+    assert set(found) == {"snakedriz", *settings.PACKAGES}
+    assert found["numpy"][0].isdigit()
