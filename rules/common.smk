@@ -10,7 +10,6 @@ if str(Path(workflow.basedir) / "scripts") not in sys.path:
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
 from snakedriz import settings
-from snakedriz.errors import SnakedrizError
 
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)
@@ -40,14 +39,8 @@ def file_index():
 
 @functools.cache
 def association(name):
-    """The association table, or single exposure, of that name; without members where the table cannot be read."""
-    try:
-        return associations_.read(file_index(), name)
-    except SnakedrizError:
-        # The association's own inventory job says what is wrong, and the others go on.
-        if not file_index().has(name, "asn"):
-            raise
-        return associations_.Association(name, "association", None, (), name)
+    """The association table, or single exposure, of that name. What is wrong with it, its inventory job reports."""
+    return associations_.read(file_index(), name)
 
 
 @functools.cache
@@ -58,21 +51,14 @@ def wanted():
     return sorted(set(CONFIG["associations"]))
 
 
-@functools.cache
-def exposures_of(asn):
-    """The files of each exposure of an association, in the order of its table."""
-    return associations_.exposure_files(file_index(), association(asn), strict=False)
-
-
 def members(asn):
     """Rootnames of the exposures of an association, in the order of its table."""
-    return [files.rootname for files in exposures_of(asn)]
+    return list(association(asn).present)
 
 
 def kinds(asn):
     """The kinds of calibrated files that every exposure has, the one that candidates are judged on first."""
-    every = [kind for kind in ("flc", "flt") if all(getattr(f, kind) for f in exposures_of(asn))]
-    return every or ["flt"]
+    return list(association(asn).kinds) or ["flt"]
 
 
 def verification_kind(asn):

@@ -3,11 +3,8 @@
 
 
 def association_files(wildcards):
-    """The table, every file of every exposure, and the reference files that their headers name and that are there."""
-    found = [file_index().get(wildcards.asn, "asn")]
-    for files in exposures_of(wildcards.asn):
-        found += [files.raw, files.flt, files.flc]
-    return [path for path in found if path]
+    """The table and every file of every exposure."""
+    return associations_.files(association(wildcards.asn), file_index())
 
 
 rule inventory:
@@ -17,7 +14,7 @@ rule inventory:
         inventory=f"{OUT}/{{asn}}/inventory.json",
     params:
         # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
-        config={key: CONFIG[key] for key in ("input", "references", "drizzle")},
+        config={key: CONFIG[key] for key in ("input", "output", "references", "drizzle")},
         switches=SWITCHES,
         detectors=DETECTORS,
         versions=VERSIONS,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     config = dict(snakemake.params.config)
-    index = association.FileIndex(config["input"])
+    index = association.FileIndex(config["input"], exclude=[config["output"]])
     found = inventory.build(
         association.read(index, snakemake.wildcards.asn),
         index,

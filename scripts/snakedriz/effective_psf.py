@@ -61,7 +61,7 @@ class EffectivePSF:
         return np.asarray(value)
 
 
-def cut_stamps(data: FloatArray, x: NDArray[np.intp], y: NDArray[np.intp], half: int) -> FloatArray:
+def cut_stamps(data: NDArray[Any], x: NDArray[np.intp], y: NDArray[np.intp], half: int) -> NDArray[Any]:
     """Cut (n, 2 half + 1, 2 half + 1) stamps about integer pixels that lie at least `half` from the edges."""
     step = np.arange(-half, half + 1)
     return data[y[:, None, None] + step[None, :, None], x[:, None, None] + step[None, None, :]]
@@ -75,8 +75,9 @@ def _solve(jacobian: Array, weight: Array, residual: Array, damping: float) -> t
     diagonal = np.einsum("npp->np", normal)
     scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-30))
     normed = normal * scale[:, :, None] * scale[:, None, :]
-    normed += np.eye(normal.shape[1]) * damping
-    inverse = np.linalg.pinv(normed, rcond=1e-10, hermitian=True)
+    # A trace of damping always, so that a star without usable pixels has an inverse: huge, hence no weight.
+    normed += np.eye(normal.shape[1]) * max(damping, 1e-9)
+    inverse = np.linalg.inv(normed)
     step = np.einsum("npq,nq->np", inverse, rhs * scale) * scale
     return step, inverse * scale[:, :, None] * scale[:, None, :]
 
@@ -125,7 +126,13 @@ def fit_stamps(
             shape = np.exp(-(dx**2 + dy**2) / (2 * s2)) / (2 * np.pi * s2)
             shape_x, shape_y = shape * dx / s2, shape * dy / s2
             width = shape * ((dx**2 + dy**2) / s2 - 2) / sigma[:, None]
-            parts = [shape, flux[:, None] * shape_x, flux[:, None] * shape_y, np.ones_like(shape), flux[:, None] * width]
+            parts = [
+                shape,
+                flux[:, None] * shape_x,
+                flux[:, None] * shape_y,
+                np.ones_like(shape),
+                flux[:, None] * width,
+            ]
         else:
             step = 0.02
             shape = psf(dx, dy)
@@ -220,7 +227,9 @@ def build(stamps: Array, variance: Array, sigma: float, radius: float) -> Effect
         np.add.at(total, (i, j), weight * value)
         np.add.at(norm, (i, j), weight)
         # One sample's worth of "no correction" draws places with few samples to the Gaussian.
-        table = gaussian_filter(total, _SMOOTH, mode="constant") / (gaussian_filter(norm, _SMOOTH, mode="constant") + 0.2)
+        table = gaussian_filter(total, _SMOOTH, mode="constant") / (
+            gaussian_filter(norm, _SMOOTH, mode="constant") + 0.2
+        )
         for axis in (tx, ty):
             shift = sigma**2 * float((table * axis * core).sum() / ((axis * core) ** 2).sum())
             table = table - shift * axis / sigma**2 * core

@@ -125,11 +125,11 @@ def _check_extensions(path: str | Path, primary: Mapping[str, Any], found: list[
 
 def _shape(unit: Unit, path: str | Path) -> tuple[int, int]:
     naxis = unit.cards.get("NAXIS")
-    if naxis == 2:
+    if naxis == 2 and unit.data_size:
         return int(unit.cards["NAXIS2"]), int(unit.cards["NAXIS1"])
     if naxis == 0 and unit.cards.get("NPIX1") and unit.cards.get("NPIX2"):  # an array of one value, kept in PIXVALUE
         return int(unit.cards["NPIX2"]), int(unit.cards["NPIX1"])
-    raise SnakedrizError(f"{path}: SCI,{unit.name[1]} has NAXIS = {naxis}, expected an image with 2 axes")
+    raise SnakedrizError(f"{path}: SCI,{unit.name[1]} has no pixels (NAXIS = {naxis}), expected an image with 2 axes")
 
 
 def _all_zero(path: str | Path, unit: Unit) -> bool:

@@ -20,9 +20,9 @@ Where that text and drizzlepac 3.11 differ, or the text's numbers cannot be mean
   fails, and so does a correlation of fewer than 3 pairs or without magnitudes, which cannot be measured.
 
 A fit is invalid (5), whatever its checks, if there is none (`outcome` is not "ok"), if it has fewer matches than even a
-shift needs, if its rotation or scale is impossible for HST, if an RMS exceeds the limit of large_rms (or an exposure that
-is not tied to others has no matched star, so no RMS), if the exposures disagree by more than that limit, or if the
-radial offset fails: chance then explains it as well. It is -1 if the fitting code broke down.
+shift needs, if its rotation or scale is impossible for HST, if an RMS exceeds the limit of large_rms (or an exposure
+that is not tied to others has no matched star, so no RMS), if the exposures disagree by more than that limit, or if
+the radial offset fails: chance then explains it as well. It is -1 if the fitting code broke down.
 """
 
 from __future__ import annotations
@@ -72,13 +72,19 @@ def assess(fit: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
     fatal += _impossible(exposures, limits)
     if consistency["value"] > limits["max_fit_limit_mas"]:
         fatal.append(f"consistency: the exposures lie {consistency['value']:.4g} mas apart")
-    fatal += [f"{c['name']}: {_text(c['value'])} {c['unit']}, limit {_text(c['limit'])}" for c in (rms, radial) if not c["passed"]]
+    fatal += [
+        f"{c['name']}: {_text(c['value'])} {c['unit']}, limit {_text(c['limit'])}"
+        for c in (rms, radial)
+        if not c["passed"]
+    ]
     if fatal:
         return _verdict(5, checks, f"no valid solution: {'; '.join(fatal)}")
     good = fit["total_rms_mas"] is not None and fit["total_rms_mas"] < limits["good_rms_mas"]
     quality = (1 if good else 3) + (1 if failed else 0)
     words = f"RMS {fit['total_rms_mas']:.2f} mas is {'below' if good else 'not below'} {limits['good_rms_mas']:g} mas"
-    return _verdict(quality, checks, words + (f"; compromised by {', '.join(failed)}" if failed else "; all checks passed"))
+    return _verdict(
+        quality, checks, words + (f"; compromised by {', '.join(failed)}" if failed else "; all checks passed")
+    )
 
 
 def _verdict(quality: int, checks: list[dict[str, Any]], reason: str) -> dict[str, Any]:
@@ -99,22 +105,28 @@ def _impossible(exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any
     out = []
     for exposure in exposures:
         if abs(exposure["scale"] - 1) > limits["max_scale_change"]:
-            out.append(f"{exposure['rootname']}: scale {exposure['scale']:.5f}, limit 1 +- {limits['max_scale_change']:g}")
-        if abs(exposure["rotation_deg"]) > limits["max_rotation_deg"]:
             out.append(
-                f"{exposure['rootname']}: rotation {exposure['rotation_deg']:.4f} deg, limit {limits['max_rotation_deg']:g}"
+                f"{exposure['rootname']}: scale {exposure['scale']:.5f}, limit 1 +- {limits['max_scale_change']:g}"
             )
+        if abs(exposure["rotation_deg"]) > limits["max_rotation_deg"]:
+            angle, limit = exposure["rotation_deg"], limits["max_rotation_deg"]
+            out.append(f"{exposure['rootname']}: rotation {angle:.4f} deg, limit {limit:g}")
     return out
 
 
-def _consistency(fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> dict[str, Any]:
+def _consistency(
+    fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
+) -> dict[str, Any]:
     rms = [e["rms_mas"] for e in exposures if e["rms_mas"] is not None]
     limit = max([limits["max_fit_rms_mas"], float(np.mean(rms)) if rms else 0.0])
     if len(exposures) < 2:
         return _check("consistency", 0.0, limit, "mas", True, "one exposure fitted: nothing to compare")
     measured = [e["common_offset_mas"] for e in exposures if e.get("common_offset_mas") is not None]
     if len(measured) == len(exposures):
-        values, note = measured, "scatter of the offsets between exposures that remain after the fit, from common sources"
+        values, note = (
+            measured,
+            "scatter of the offsets between exposures that remain after the fit, from common sources",
+        )
     else:
         values = [[1000.0 * v for v in e["shift_arcsec"]] for e in exposures]
         note = "scatter of the shifts: too few sources in common to measure what remains between exposures"
@@ -156,7 +168,9 @@ def _radial(fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]]) -> d
     )
 
 
-def _nmatches(fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]], required: Mapping[str, int]) -> dict[str, Any]:
+def _nmatches(
+    fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]], required: Mapping[str, int]
+) -> dict[str, Any]:
     geometry = fit["fitgeom_used"]
     limit = int(required[geometry])
     if _together(fit):
@@ -173,7 +187,9 @@ def _cross_match(exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, An
     for exposure in exposures:
         if exposure["nmatches"] >= enough:
             continue
-        own, ref = (np.array([math.nan if v is None else v for v in exposure["matches"][k]]) for k in ("source_mag", "ref_mag"))
+        own, ref = (
+            np.array([math.nan if v is None else v for v in exposure["matches"][k]]) for k in ("source_mag", "ref_mag")
+        )
         good = np.isfinite(own) & np.isfinite(ref)
         if good.sum() < 3 or np.ptp(own[good]) == 0 or np.ptp(ref[good]) == 0:
             unmeasured.append(exposure["rootname"])

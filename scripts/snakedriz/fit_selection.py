@@ -1,8 +1,8 @@
 """Which of several fits is adopted, and why.
 
-`fit_quality` decides first, then the RMS. Fits whose RMS differ by no more than their statistical errors are a tie; ties
-go to the relative method before 2dhist before default, then to the earlier catalogue, then to the earlier in the list.
-A fit that failed says nothing about another: it never takes an earlier valid fit with it.
+`fit_quality` decides first, then the RMS. Fits whose RMS differ by no more than their statistical errors are a tie;
+ties go to the relative method before 2dhist before default, then to the earlier catalogue, then to the earlier in the
+list. A fit that failed says nothing about another: it never takes an earlier valid fit with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def _name(fit: Mapping[str, Any]) -> str:
 
 
 def rms_error(fit: Mapping[str, Any]) -> float:
-    """Statistical error of a fit's RMS (mas): rms / sqrt(2 f), f the number of coordinates less the fit's parameters."""
+    """Statistical error of a fit's RMS (mas): rms / sqrt(2 f), f = number of coordinates less the fit's parameters."""
     n = max(2 * int(fit["nmatches"]) - {"shift": 2, "rshift": 3, "rscale": 4}.get(str(fit["fitgeom_used"]), 6), 1)
     return float(fit["total_rms_mas"]) / math.sqrt(2.0 * n)
 
@@ -39,7 +39,9 @@ def select(fits: Sequence[Mapping[str, Any]]) -> tuple[int | None, str]:
     reason : str
         One sentence.
     """
-    valid = [i for i, f in enumerate(fits) if f.get("fit_quality") in (1, 2, 3, 4) and f.get("total_rms_mas") is not None]
+    valid = [
+        i for i, f in enumerate(fits) if f.get("fit_quality") in (1, 2, 3, 4) and f.get("total_rms_mas") is not None
+    ]
     if not valid:
         if not fits:
             return None, "No fit was made."
@@ -57,9 +59,13 @@ def select(fits: Sequence[Mapping[str, Any]]) -> tuple[int | None, str]:
     ties = [i for i in best if close(i)]
     chosen = min(ties, key=lambda i: (_METHODS.index(fits[i]["method"]), catalogs.index(fits[i].get("catalog")), i))
     fit = fits[chosen]
-    reason = f"{_name(fit)} has fit_quality {quality}, the best of {len(fits)}, and an RMS of {fit['total_rms_mas']:.2f} mas"
+    reason = (
+        f"{_name(fit)} has fit_quality {quality}, the best of {len(fits)}, and an RMS of {fit['total_rms_mas']:.2f} mas"
+    )
     if len(best) == 1:
-        reason += "; no other fit has that quality" if len(valid) > 1 else "; no other fit is valid" if len(fits) > 1 else ""
+        reason += (
+            "; no other fit has that quality" if len(valid) > 1 else "; no other fit is valid" if len(fits) > 1 else ""
+        )
     elif len(ties) == 1:
         reason += ", the lowest of that quality"
     else:

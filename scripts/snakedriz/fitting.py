@@ -129,7 +129,9 @@ def _cannot_apply(
     if method == "relative" and len(exposures) < 2:
         return "one exposure: there is nothing to align it with before the catalogue"
     if not usable:
-        counts = ", ".join(f"{e.rootname} {np.count_nonzero(e.sources['use']) if len(e.sources) else 0}" for e in exposures)
+        counts = ", ".join(
+            f"{e.rootname} {np.count_nonzero(e.sources['use']) if len(e.sources) else 0}" for e in exposures
+        )
         return f"too few usable sources ({counts}); at least {least} are needed in an exposure"
     if len(reference) < least:
         return f"the catalogue has {len(reference)} rows in the field; at least {least} are needed"
@@ -146,7 +148,13 @@ class _Fit:
     def __init__(
         self, plane: Plane, members: list[Member], reference: Table, fitgeom: str, options: Mapping[str, Any]
     ) -> None:
-        self.plane, self.members, self.reference, self.fitgeom, self.options = plane, members, reference, fitgeom, options
+        self.plane, self.members, self.reference, self.fitgeom, self.options = (
+            plane,
+            members,
+            reference,
+            fitgeom,
+            options,
+        )
         self.ref = plane.from_sky(reference["RA"], reference["DEC"])
         self.ref_error = np.maximum(np.asarray(reference["sigma"], dtype=float) / (1000.0 * plane.scale), 1e-4)
         self.geometry = fitgeom
@@ -166,7 +174,9 @@ class _Fit:
             histogram=histogram,
         )
 
-    def absolute(self, name: str, uv: Array, error: Array, geometry: str, histogram: bool = True) -> tuple[Array, Array]:
+    def absolute(
+        self, name: str, uv: Array, error: Array, geometry: str, histogram: bool = True
+    ) -> tuple[Array, Array]:
         """Match and fit points to the catalogue: matrix and shift.
 
         Raises
@@ -180,8 +190,7 @@ class _Fit:
         self.found[name] = first
         if len(first) < required:
             raise _NoFitError(first.reason or f"{len(first)} matches, {required} needed for {geometry}")
-        # The match is remade by align_wcs with the same matcher on the same points: the same pairs.
-        info = align(self.plane, uv, error, self.ref, self.ref_error, geometry, self.options, matcher)
+        info = align(self.plane, uv, error, self.ref, self.ref_error, geometry, self.options, first)
         if info["status"] != "SUCCESS":
             raise _NoFitError(f"tweakwcs: {info['status']}")
         mask = np.asarray(info["fitmask"], dtype=bool)
@@ -190,9 +199,7 @@ class _Fit:
         matrix, shift = np.asarray(info["matrix"], dtype=float), np.asarray(info["shift"], dtype=float)
         residual = uv[own_index] @ matrix.T + shift - self.ref[ref_index]
         self.used[name] = ref_index.astype(np.intp)
-        self.errors[name] = _zero_point(
-            self.ref[ref_index], residual, np.hypot(error[own_index], self.ref_error[ref_index]), geometry
-        )
+        self.errors[name] = _zero_point(residual, np.hypot(error[own_index], self.ref_error[ref_index]), geometry)
         return matrix, shift
 
     def relative(self) -> None:
@@ -244,8 +251,8 @@ class _Fit:
         member.correct(own_matrix, own_shift)
         self.status[member.rootname] = "fitted alone"
         self.notes.append(
-            f"{member.rootname} could not be tied ({why}) and lay {np.hypot(*offset):.2f} px from the catalogue: shifted "
-            f"by its own {len(self.used[member.rootname])} matches"
+            f"{member.rootname} could not be tied ({why}) and lay {np.hypot(*offset):.2f} px from the catalogue: "
+            f"shifted by its own {len(self.used[member.rootname])} matches"
         )
 
     def one_by_one(self, histogram: bool) -> None:
@@ -267,13 +274,12 @@ class _Fit:
             self.status[member.rootname] = "fitted"
 
 
-def _zero_point(position: Array, residual: Array, sigma: Array, geometry: str) -> float:
+def _zero_point(residual: Array, sigma: Array, geometry: str) -> float:
     """Error per axis (px) of a fit's zero point at the middle of the matched stars.
 
     The weighted mean's error, enlarged by the square root of the reduced chi-square where that exceeds one. At the
     weighted middle of the stars rotation and scale do not enter (they are uncorrelated with the shift there).
     """
-    del position
     weight = 1.0 / sigma**2
     freedom = max(2 * len(residual) - _PARAMETERS[geometry], 1)
     chi2 = float((weight[:, None] * residual**2).sum()) / freedom
@@ -284,11 +290,13 @@ def _result(work: _Fit, out: dict[str, Any]) -> None:
     """Apply the corrections to the chips and describe the result.
 
     Members of `exposures`: rootname; status (fitted, kept, fitted alone); chips (extver, crval in deg, cd in deg/px);
-    shift_px (x west, y north, at the middle of the exposure), shift_arcsec (east, north); rotation_deg (from west to
-    north), scale; nmatches; rms_mas (root mean square of the separations about zero), rms_ra_mas, rms_dec_mas,
-    mae_mas (mean separation); common_offset_mas (from the exposure with most sources, by common sources; None if too few);
-    relative (nmatches, rms_px, offset_px, shift_px, ...); matches (reference rows' objID,
-    source ids, residuals in mas, magnitudes).
+    shift_px (x west, y north, at the middle of the exposure), shift_arcsec (east, north); rotation_deg (from north to
+    east, as position angles), scale; nmatches; rms_mas (root mean square of the separations about zero), rms_ra_mas,
+    rms_dec_mas, mae_mas (mean separation), median_ra_mas, median_dec_mas; significance; common_offset_mas (from the
+    exposure with most sources, by common sources; None if too few); relative (nmatches, rms_px, offset_px, shift_px,
+    rotation_deg, scale, geometry, significance, reason; None for other methods); matches (reference rows' objID,
+    source ids, residuals in mas, magnitudes). `nmatches` of the whole counts distinct catalogue stars;
+    `zero_point_error_mas` is the error per axis of the frame at the middle of the matched stars (1 sigma).
     """
     plane, everything = work.plane, []
     rows_used = np.unique(np.concatenate(list(work.used.values())))
@@ -311,7 +319,9 @@ def _result(work: _Fit, out: dict[str, Any]) -> None:
                 "scale": math.sqrt(abs(float(np.linalg.det(member.matrix)))),
                 "nmatches": len(match["ref"]),
                 **_residuals(match["residual_mas"]),
-                "significance": _number(work.found.get(member.rootname, work.found.get("group", matching.Match())).significance),
+                "significance": _number(
+                    work.found.get(member.rootname, work.found.get("group", matching.Match())).significance
+                ),
                 "common_offset_mas": None if offset is None else [float(v) for v in offset * to_mas],
                 "relative": member.relative or None,
                 "matches": {

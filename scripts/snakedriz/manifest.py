@@ -63,7 +63,7 @@ def write_trailer(
     ]
     for exposure in inventory["exposures"]:
         use = "used" if exposure["used"] else f"NOT used: {exposure['reason']}"
-        lines.append(f"    {exposure['rootname']}  {exposure['exptime']:8.1f} s  {use}")
+        lines.append(f"    {exposure['rootname']}  {_value(exposure['exptime'], 's')}  {use}")
         lines += [f"        warning: {warning}" for warning in exposure["warnings"]]
     lines += [f"    warning: {warning}" for warning in inventory["warnings"]]
     lines += ["", "Software", "    " + ", ".join(f"{k} {v}" for k, v in inventory["software"].items())]

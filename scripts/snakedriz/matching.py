@@ -157,7 +157,9 @@ def histogram_peak(difference: Array, radius: float) -> tuple[Array, float, floa
     for size in sizes:
         n = 2 * math.ceil(radius / size) + 1
         edge = n * size / 2.0
-        counts, xedges, yedges = np.histogram2d(*difference.T, bins=n, range=[[-edge, edge], [-edge, edge]])
+        counts, xedges, yedges = np.histogram2d(
+            difference[:, 0], difference[:, 1], bins=n, range=[[-edge, edge], [-edge, edge]]
+        )
         window = np.rint(uniform_filter(counts, 3, mode="constant") * 9)
         wide = max(9, int(n / 8) * 2 + 1)
         inside = uniform_filter(np.ones_like(counts), wide, mode="constant") * wide**2

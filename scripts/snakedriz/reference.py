@@ -16,7 +16,12 @@ from .errors import NotApplicable, SnakedrizError
 COLUMNS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
     ("RA", "deg", float, ("ra", "ra_icrs", "raj2000", "ra_deg", "_ra", "ramean")),
     ("DEC", "deg", float, ("dec", "de_icrs", "dej2000", "dec_deg", "_de", "decl", "decmean")),
-    ("mag", "mag", float, ("mag", "phot_g_mean_mag", "gmag", "g_mag", "magnitude", "hstmag", "j_m", "jmag", "rmeanpsfmag")),
+    (
+        "mag",
+        "mag",
+        float,
+        ("mag", "phot_g_mean_mag", "gmag", "g_mag", "magnitude", "hstmag", "j_m", "jmag", "rmeanpsfmag"),
+    ),
     ("ra_error", "mas", float, ("ra_error", "e_ra_icrs", "raerr", "e_ra", "rameanerr", "ra_err")),
     ("dec_error", "mas", float, ("dec_error", "e_de_icrs", "decerr", "e_dec", "decmeanerr", "dec_err")),
     ("pmra", "mas/yr", float, ("pmra", "rapm", "pm_ra", "pmra_cosdec")),
@@ -54,11 +59,10 @@ def _column(table: Table, names: dict[str, str], aliases: Sequence[str], kind: t
             import astropy.units as u
 
             wanted = u.Unit(unit)
-            try:
-                if have != wanted:
-                    values = values * u.Unit(have).to(wanted)
-            except (u.UnitConversionError, ValueError, TypeError):
-                pass  # units like "log(mag)" or unrecognised text say nothing: the number is taken as it stands
+            stated = u.Unit(str(have), parse_strict="silent")
+            # Text that is no unit, or another kind of unit ("'dex'(mag)"), says nothing: the number stands as it is.
+            if stated != wanted and stated.is_equivalent(wanted):
+                values = values * stated.to(wanted)
         return values
     return None
 
@@ -91,7 +95,9 @@ def load_catalog(file: str | Path, name: str) -> Table:
     if path.suffix.lower() not in _FORMATS:
         raise SnakedrizError(f"{path}: unknown type of catalogue; expected one of {', '.join(sorted(_FORMATS))}")
     if not path.is_file():
-        raise SnakedrizError(f"{path}: the reference catalogue {name} is not there; put it there or correct `catalogs:`")
+        raise SnakedrizError(
+            f"{path}: the reference catalogue {name} is not there; put it there or correct `catalogs:`"
+        )
     try:
         table = Table.read(path, format=_FORMATS[path.suffix.lower()])
     except Exception as error:  # readers raise almost anything on malformed files
@@ -107,7 +113,8 @@ def load_catalog(file: str | Path, name: str) -> Table:
             raise SnakedrizError(f"{path}: column for {column} does not hold numbers: {error}") from error
         if values is None and column in ("RA", "DEC"):
             raise SnakedrizError(
-                f"{path}: has no column for {column}; found {', '.join(table.colnames)}; wanted one of {', '.join(aliases)}"
+                f"{path}: has no column for {column}; found {', '.join(table.colnames)}; "
+                f"wanted one of {', '.join(aliases)}"
             )
         if values is None:
             values = np.arange(len(table)).astype(str) if kind is str else np.full(len(table), np.nan)
@@ -167,7 +174,7 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep") -> Table
             np.asarray(out["DEC"][move]) * u.deg,
             pm_ra_cosdec=pmra[move] * u.mas / u.yr,
             pm_dec=pmdec[move] * u.mas / u.yr,
-            # Any distance does: with no radial motion, perspective is nil, and 100 pc keeps the fastest star far below c.
+            # Any distance does: there is no radial motion, and 100 pc keeps the fastest star far below c.
             distance=np.full(len(move), 100.0) * u.pc,
             obstime=Time(epoch[move], format="jyear", scale="tcb"),
         )

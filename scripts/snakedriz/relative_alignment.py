@@ -159,7 +159,8 @@ def place(exposures: Sequence[ExposureSources]) -> tuple[Plane, list[Member]]:
         middles.append(_sphere_mean(np.array(sky)))
     first = next(iter(chips[0].values())).wcs
     scale = float(np.sqrt(abs(np.linalg.det(first.pixel_scale_matrix))) * 3600.0)
-    plane = Plane(*_sphere_mean(np.array(middles)), scale)
+    ra, dec = _sphere_mean(np.array(middles))
+    plane = Plane(float(ra), float(dec), scale)
     members = []
     for exposure, own, middle in zip(exposures, chips, middles, strict=True):
         table = exposure.sources
@@ -203,7 +204,7 @@ def align(
     reference_error: Array,
     geometry: str,
     settings: Mapping[str, Any],
-    matcher: matching.Matcher | None = None,
+    found: matching.Match | None = None,
 ) -> dict[str, Any]:
     """Fit points of the plane to reference points by `tweakwcs.imalign.align_wcs`, as one rigid body.
 
@@ -214,8 +215,8 @@ def align(
     geometry : {"shift", "rshift", "rscale", "general"}
     settings : mapping
         `clip_iterations`, `clip_sigma`.
-    matcher : Matcher, optional
-        None where the two lists are matched row by row.
+    found : Match, optional
+        The pairs; None where the two lists are matched row by row.
 
     Returns
     -------
@@ -233,7 +234,7 @@ def align(
         [corrector],
         refcat,
         ref_tpwcs=plane.corrector,
-        match=matcher,
+        match=None if found is None else lambda *_, **__: (found.ref, found.image),
         fitgeom=geometry,
         nclip=int(settings["clip_iterations"]),
         sigma=(float(settings["clip_sigma"]), "rmse"),
@@ -360,7 +361,11 @@ def tie(plane: Plane, members: Sequence[Member], settings: Mapping[str, Any]) ->
             progress = True
     if len(tied) < 2:
         members[anchor].tied = False
-        members[anchor].relative = {"nmatches": 0, "significance": 0.0, "reason": "no other exposure could be tied to it"}
+        members[anchor].relative = {
+            "nmatches": 0,
+            "significance": 0.0,
+            "reason": "no other exposure could be tied to it",
+        }
         return []
     tied = [member for member in members if member.tied]
     _to_mean_frame(plane, tied, settings)

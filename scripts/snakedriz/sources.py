@@ -185,7 +185,9 @@ class _Chip:
         h = self.half
         return np.asarray((x >= h) & (y >= h) & (x < nx - h) & (y < ny - h))
 
-    def fit(self, x: NDArray[np.intp], y: NDArray[np.intp], start: Array, psf: EffectivePSF, free: bool) -> dict[str, Any]:
+    def fit(
+        self, x: NDArray[np.intp], y: NDArray[np.intp], start: Array, psf: EffectivePSF, free: bool
+    ) -> dict[str, Any]:
         stamps = effective_psf.cut_stamps(self.data, x, y, self.half)
         rms = self.rms[y, x][:, None, None] * np.ones_like(stamps)
         good = ~effective_psf.cut_stamps(self.mask, x, y, self.half).astype(bool)
@@ -353,9 +355,9 @@ def _measure(
     table["snr"][which] = found["flux"] / np.maximum(found["flux_err"], 1e-9)
     table["qfit"][which] = found["qfit"]
     like = found["qfit"] < settings["qfit_limit"] + settings["qfit_noise"] * found["noise"]
-    like &= np.abs(first["sigma"] / chip.sigma - 1) < settings["width_tolerance"] + settings["width_noise"] / np.maximum(
-        table["snr"][which], 1.0
-    )
+    like &= np.abs(first["sigma"] / chip.sigma - 1) < settings["width_tolerance"] + settings[
+        "width_noise"
+    ] / np.maximum(table["snr"][which], 1.0)
     like &= (np.hypot(found["x"], found["y"]) < 1.4) & (found["flux"] > 0)
     flags[which[~like]] |= NOT_STARLIKE
     core = effective_psf.cut_stamps(chip.mask, px, py, 1)
@@ -405,7 +407,8 @@ def _cut(table: Table, saturated: Table, settings: Mapping[str, Any], about: dic
     about["used"], about["usable"], about["saturated"] = min(len(used), most), len(used), len(saturated)
     if not len(used):
         about["reason"] = (
-            f"{len(table)} candidates, none usable: {about['not_starlike']} not like the PSF, {about['edge']} at the edge"
+            f"{len(table)} candidates, none usable: {about['not_starlike']} not like the PSF, "
+            f"{about['edge']} at the edge"
         )
     return vstack([table[used[:most]], table[others[:most]], saturated], metadata_conflicts="silent")
 

@@ -2,7 +2,6 @@ import time
 
 import pytest
 from small_exposures import write_exposure, write_raw, write_table
-
 from snakedriz import association, fastheader
 from snakedriz.errors import SnakedrizError
 
@@ -59,7 +58,9 @@ def test_names_padded_with_nuls_and_blanks(tmp_path):
 
 
 def test_members_not_present_are_left_out_and_remembered(tmp_path):
-    write_table(tmp_path / "jtable_asn.fits", [("JA", "EXP-DTH", True), ("JB", "EXP-DTH", False), ("JC", "PROD-DTH", False)])
+    write_table(
+        tmp_path / "jtable_asn.fits", [("JA", "EXP-DTH", True), ("JB", "EXP-DTH", False), ("JC", "PROD-DTH", False)]
+    )
     touch(tmp_path, "ja_flt.fits", "jb_raw.fits")
     found = read(tmp_path, "jtable")
     assert (found.present, found.product) == (("ja",), "jc")
@@ -139,7 +140,9 @@ def test_singles_are_what_no_table_names(tmp_path):
     write_table(tmp_path / "jtable_asn.fits", [("JA", "EXP-CR1"), ("JB", "EXP-CR1"), ("JP1", "PROD-CR1")])
     touch(tmp_path / "in" / "deep", "ja_raw.fits", "ja_flt.fits", "jb_flt.fits", "jp1_flt.fits")
     touch(tmp_path / "in", "jraw_raw.fits", "jraw_flt.fits", "jlone_flc.fits", "u40x_c0m.fits", "u40x_c1m.fits")
-    touch(tmp_path, "hst_9019_06_acs_hrc_f606w_j8bt06ny_flc.fits", "notes.txt", "gaia.fits", "j1_spt.fits", "j2_hlet.fits")
+    touch(
+        tmp_path, "hst_9019_06_acs_hrc_f606w_j8bt06ny_flc.fits", "notes.txt", "gaia.fits", "j1_spt.fits", "j2_hlet.fits"
+    )
     touch(tmp_path / ".snakemake", "jhidden_flt.fits")
     index = association.FileIndex(tmp_path)
     assert association.list_associations(index) == ["jlone", "jraw", "jtable", "u40x"]

@@ -4,7 +4,6 @@ import pytest
 from astropy.io import fits
 from shared_data import shared
 from small_exposures import write_exposure, write_table
-
 from snakedriz import fastheader
 from snakedriz.errors import SnakedrizError
 
@@ -20,7 +19,7 @@ REAL = [
 def by_astropy(header):
     found = {}
     for key in header:
-        if key in ("", "COMMENT", "HISTORY"):
+        if key in ("", "COMMENT", "HISTORY") or "." in key:
             continue
         value = header[key]
         value = None if isinstance(value, fits.card.Undefined) else value
@@ -36,18 +35,20 @@ def test_real_headers_read_as_astropy_does(name):
         sizes = [hdul.fileinfo(n)["datLoc"] for n in range(len(hdul))]
     units = fastheader.units(path)
     assert fastheader.primary_cards(path) == expected[0]
-    assert [unit.cards for unit in units] == expected
+    # DP1.EXTVER and the like: astropy takes the one text "EXTVER: 1" apart, here it stays text
+    records = {"DP1", "DP2", "D2IM1", "D2IM2"}
+    assert [{k: v for k, v in unit.cards.items() if k not in records} for unit in units] == expected
     assert [unit.data_start for unit in units] == sizes
 
 
 def test_values_of_every_type(tmp_path):
     path = write_exposure(
         tmp_path / "a_flt.fits",
-        {"QUOTED": "it's 'so'", "LONGTEXT": "x" * 150, "NEGATIVE": -3, "SMALL": 1.5e-12, "YES": True, "BLANK": "   "},
+        {"QUOTED": "it's 'so'", "LONGTEXT": "x" * 150, "NEGATIVE": -3, "SMALL": 1.5e-12, "YES": True, "EMPTY": "   "},
     )
     cards = fastheader.primary_cards(path)
     assert (cards["QUOTED"], cards["LONGTEXT"], cards["NEGATIVE"]) == ("it's 'so'", "x" * 150, -3)
-    assert (cards["SMALL"], cards["YES"], cards["BLANK"]) == (1.5e-12, True, "")
+    assert (cards["SMALL"], cards["YES"], cards["EMPTY"]) == (1.5e-12, True, "")
     assert "NOTTHERE" not in cards
     assert fastheader.primary_cards(path, ("YES", "NOTTHERE")) == {"YES": True}
 
@@ -102,7 +103,7 @@ def test_every_truncation_is_found(tmp_path):
         padding = any(0 <= unit.end - size < unit.end - unit.data_start - unit.data_size for unit in _units(whole, cut))
         if size in ends or padding:  # whole units, or only padding lost: the data are complete
             continue
-        with pytest.raises(SnakedrizError, match="truncated|not a FITS"):
+        with pytest.raises(SnakedrizError, match=r"truncated|not a FITS"):
             fastheader.units(cut)
 
 

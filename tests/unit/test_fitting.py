@@ -34,9 +34,7 @@ def quiet():
 @pytest.fixture(scope="module")
 def visit(tmp_path_factory):
     """Four exposures, 0.53 arcsec off, the third another 0.25 arcsec; two chips with SIP, D2IM and NPOL distortion."""
-    made = Visit(
-        chip_shape=(512, 1024), n_stars=300, n_reference=80, exposure_errors=DISPLACED, make_raw=False, seed=5
-    )
+    made = Visit(chip_shape=(512, 1024), n_stars=300, n_reference=80, exposure_errors=DISPLACED, make_raw=False, seed=5)
     truth = simulate_visit(made, tmp_path_factory.mktemp("fits"))
     skeletons = {path.stem: skeleton.from_exposure(path) for path in truth.flc}
     candidates.default(skeletons, {"jref": str(truth.ref)})
@@ -48,7 +46,8 @@ def observed(visit):
     """The visit's exposures with sources from their pixels, cosmic rays and all."""
     truth, skeletons = visit
     return [
-        ExposureSources(p.name[:9], skeletons[p.stem], find_sources(p, WFC), 500.0, truth.visit.epoch) for p in truth.flc
+        ExposureSources(p.name[:9], skeletons[p.stem], find_sources(p, WFC), 500.0, truth.visit.epoch)
+        for p in truth.flc
     ]
 
 
@@ -90,7 +89,13 @@ def catalogue(visit, rng, n=80, sigma=1.0):
     dec = np.asarray(stars["dec"]) + rng.normal(0, sigma, len(stars)) / 3.6e6
     ra = np.asarray(stars["ra"]) + rng.normal(0, sigma, len(stars)) / 3.6e6 / np.cos(np.radians(dec))
     return Table(
-        {"RA": ra, "DEC": dec, "mag": stars["mag"], "sigma": np.full(len(ra), sigma), "objID": np.arange(len(ra)).astype(str)},
+        {
+            "RA": ra,
+            "DEC": dec,
+            "mag": stars["mag"],
+            "sigma": np.full(len(ra), sigma),
+            "objID": np.arange(len(ra)).astype(str),
+        },
         meta={"epoch": 2012.0},
     )
 
@@ -206,7 +211,8 @@ def test_rotation_and_scale_of_one_exposure(visit, degrees, scale):
     # Corners at 600 px: rotation known to 0.02 px / (sqrt(100) 350 px) gives 0.004 px; with the catalogue's part,
     # 1 mas / sqrt(80) x sqrt(1 + (600/350)^2) = 0.22 mas per axis. Five times the sum in quadrature.
     assert worst < 1.5
-    assert result["exposures"][0]["rotation_deg"] == pytest.approx(-degrees, abs=0.002)
+    # Turned by `degrees` from east to north; undone from north to east, which is a growing position angle.
+    assert result["exposures"][0]["rotation_deg"] == pytest.approx(degrees, abs=0.002)
     assert result["exposures"][0]["scale"] == pytest.approx(1 / scale, abs=3e-5)
 
 
@@ -243,16 +249,16 @@ def test_few_reference_stars(visit, stars):
 
 
 def test_quoted_error_covers_the_truth(visit):
-    """The zero point's error is honest: 40 fits, two axes, pulls of unit variance (chi-square of 80: 0.70 to 1.35)."""
+    """The zero point's error is honest: 24 fits, two axes, pulls of unit variance (48 of them: 1 +- 0.2)."""
     pulls = []
-    for seed in range(40):
+    for seed in range(24):
         rng = np.random.default_rng(100 + seed)
         start = synthetic(visit, rng, n=60, contaminants=10)
         result = fit(start, catalogue(visit, rng, n=60), "relative", "shift", WFC, "GAIAeDR3")
         offsets, _ = against_truth(visit, start, result)
         pulls.append(offsets.mean(axis=0) / result["zero_point_error_mas"])
-    # The error is enlarged where chi-square exceeds one by chance, so that it errs on the large side: allow 0.5.
-    assert 0.5 < np.mean(np.square(pulls)) < 1.5
+    # Enlarged where chi-square exceeds one by chance, the error errs on the large side.
+    assert 0.4 < np.mean(np.square(pulls)) < 1.6
 
 
 def test_wrong_catalogue_is_refused(visit):
@@ -273,14 +279,20 @@ def test_exposure_that_cannot_be_tied(visit):
     start = synthetic(visit, rng)
     ref = catalogue(visit, rng)
     empty = start[1].sources[:0]
-    few = [ExposureSources(e.rootname, e.skeleton, empty if i == 1 else e.sources, e.exptime, e.epoch) for i, e in enumerate(start)]
+    few = [
+        ExposureSources(e.rootname, e.skeleton, empty if i == 1 else e.sources, e.exptime, e.epoch)
+        for i, e in enumerate(start)
+    ]
     result = fit(few, ref, "relative", "rscale", WFC, "GAIAeDR3")
     assert [e["status"] for e in result["exposures"]] == ["fitted", "kept", "fitted", "fitted"]
     assert few[1].rootname in result["reason"]
     offsets, _ = against_truth(visit, few, result)
     # It keeps its pointing relative to the undisplaced majority, which was right.
     assert np.abs(offsets[1] - offsets[0]).max() < 1.0
-    alone = [ExposureSources(e.rootname, e.skeleton, empty if i else e.sources, e.exptime, e.epoch) for i, e in enumerate(start)]
+    alone = [
+        ExposureSources(e.rootname, e.skeleton, empty if i else e.sources, e.exptime, e.epoch)
+        for i, e in enumerate(start)
+    ]
     result = fit(alone, ref, "relative", "rscale", WFC, "GAIAeDR3")
     assert result["outcome"] == "failed"
     assert "no two exposures" in result["reason"]

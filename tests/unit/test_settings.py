@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from snakedriz import mdriztab, settings
 from snakedriz.errors import SnakedrizError
 
@@ -134,7 +133,7 @@ def test_environment_switches():
         assert settings.candidates_in_force(defaults(), off) == ["default", "apriori"]
     with pytest.raises(SnakedrizError, match="ASTROMETRY_APPLY_APRIORI is 'maybe'; expected one of on, yes, true"):
         settings.environment_switches({"ASTROMETRY_APPLY_APRIORI": "maybe"})
-    with pytest.raises(SnakedrizError, match="STEP_CONTROL .*set ASTROMETRY_APPLY_APRIORI, its successor"):
+    with pytest.raises(SnakedrizError, match=r"STEP_CONTROL .*set ASTROMETRY_APPLY_APRIORI, its successor"):
         settings.environment_switches({"ASTROMETRY_STEP_CONTROL": "on"})
 
 
