@@ -12,7 +12,6 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D
 from astropy.visualization import ImageNormalize, ZScaleInterval
 from astropy.wcs import WCS
-
 from snakedriz.simulate import read_truth
 
 SIZE = 160  # px

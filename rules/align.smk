@@ -23,16 +23,18 @@ rule sources:
         metrics=f"{OUT}/{{asn}}/{{asn}}_default/metrics.json",
     output:
         table=f"{OUT}/{{asn}}/sources/{{root}}.ecsv",
-    params:
-        detectors=DETECTORS,
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/sources_{{root}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/sources_{{root}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int((800 + 8 * megabytes([input.exposure])) * attempt),
+        mem_mb=lambda w, input, attempt: int(
+            (800 + 8 * megabytes([input.exposure])) * attempt
+        ),
         runtime=15,
+    params:
+        detectors=DETECTORS,
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: sources of {wildcards.root}"
     script:
@@ -46,17 +48,19 @@ rule catalog:
         file=lambda w: CATALOGS[w.catalog]["file"],
     output:
         table=f"{OUT}/{{asn}}/catalogs/{{catalog}}.ecsv",
-    params:
-        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
-        detectors=DETECTORS,
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/catalog_{{catalog}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/catalog_{{catalog}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int((600 + 10 * megabytes([input.file])) * attempt),
+        mem_mb=lambda w, input, attempt: int(
+            (600 + 10 * megabytes([input.file])) * attempt
+        ),
         runtime=15,
+    params:
+        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
+        detectors=DETECTORS,
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: reference catalogue {wildcards.catalog} in the field"
     script:
@@ -66,14 +70,13 @@ rule catalog:
 rule fit:
     input:
         inventory=rules.inventory.output.inventory,
-        sources=lambda w: [f"{OUT}/{w.asn}/sources/{root}.ecsv" for root in members(w.asn)],
+        sources=lambda w: [
+            f"{OUT}/{w.asn}/sources/{root}.ecsv" for root in members(w.asn)
+        ],
         catalog=rules.catalog.output.table,
         start=start_of_fit,
     output:
         fit=f"{OUT}/{{asn}}/fits/{{catalog}}_{{method}}_{{geometry}}.json",
-    params:
-        detectors=DETECTORS,
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/fit_{{catalog}}_{{method}}_{{geometry}}.log",
     benchmark:
@@ -81,6 +84,9 @@ rule fit:
     resources:
         mem_mb=lambda w, attempt: 1000 * attempt,
         runtime=15,
+    params:
+        detectors=DETECTORS,
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: fit to {wildcards.catalog} ({wildcards.method}, {wildcards.geometry})"
     script:

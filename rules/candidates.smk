@@ -8,13 +8,19 @@ def judged_files(wildcards):
 
 
 def all_exposure_files(wildcards):
-    return [path for kind in kinds(wildcards.asn) for path in exposure_files(wildcards.asn, kind)]
+    return [
+        path
+        for kind in kinds(wildcards.asn)
+        for path in exposure_files(wildcards.asn, kind)
+    ]
 
 
 def headerlet_files(wildcards):
     """Headerlets named after a member: what is known before they are opened (DESTIM decides in the job)."""
     folder = CONFIG["solutions"]["headerlets"]
-    return associations_.headerlets_for(folder, members(wildcards.asn)) if folder else []
+    return (
+        associations_.headerlets_for(folder, members(wildcards.asn)) if folder else []
+    )
 
 
 def offsets_file(wildcards):
@@ -23,10 +29,18 @@ def offsets_file(wildcards):
 
 def start_of_fit(wildcards):
     """The candidate whose WCS the fits start from: a priori where it is asked for and may apply, else default."""
-    best = "apriori" if "apriori" in CONFIG["candidates"] and may_apply("apriori") else "default"
+    best = (
+        "apriori"
+        if "apriori" in CONFIG["candidates"] and may_apply("apriori")
+        else "default"
+    )
     names = dict.fromkeys(["default", best])
     base = {name: f"{directory(wildcards.asn, name)}" for name in names}
-    return [f"{base[name]}/{file}" for name in names for file in ("solution.json", f"{wildcards.asn}_wcs.fits")]
+    return [
+        f"{base[name]}/{file}"
+        for name in names
+        for file in ("solution.json", f"{wildcards.asn}_wcs.fits")
+    ]
 
 
 rule default_solution:
@@ -36,9 +50,6 @@ rule default_solution:
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_default/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_default/{{asn}}_wcs.fits",
-    params:
-        references=REFERENCE_DIRECTORIES,
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/default_solution.log",
     benchmark:
@@ -46,6 +57,9 @@ rule default_solution:
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,
+    params:
+        references=REFERENCE_DIRECTORIES,
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: distortion model (default WCS)"
     script:
@@ -61,10 +75,6 @@ rule apriori_solution:
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_apriori/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_apriori/{{asn}}_wcs.fits",
-    params:
-        headerlets=CONFIG["solutions"]["headerlets"],
-        enabled=SWITCHES["apply_apriori"],
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/apriori_solution.log",
     benchmark:
@@ -72,6 +82,10 @@ rule apriori_solution:
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,
+    params:
+        headerlets=CONFIG["solutions"]["headerlets"],
+        enabled=SWITCHES["apply_apriori"],
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: best pre-computed WCS (a priori)"
     script:
@@ -86,9 +100,6 @@ rule aposteriori_solution:
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_aposteriori/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_aposteriori/{{asn}}_wcs.fits",
-    params:
-        enabled=SWITCHES["compute_aposteriori"],
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/aposteriori_solution.log",
     benchmark:
@@ -96,6 +107,9 @@ rule aposteriori_solution:
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,
+    params:
+        enabled=SWITCHES["compute_aposteriori"],
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: choosing the fit (a posteriori)"
     script:

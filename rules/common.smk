@@ -14,7 +14,9 @@ from snakedriz import settings
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)
 VERSIONS = settings.software_versions()
-DETECTORS = settings.load_detectors(Path(workflow.basedir) / "config" / "detectors.yaml")
+DETECTORS = settings.load_detectors(
+    Path(workflow.basedir) / "config" / "detectors.yaml"
+)
 OUT = CONFIG["output"]
 CATALOGS = {entry["name"]: entry for entry in CONFIG["catalogs"]}
 REFERENCE_DIRECTORIES = settings.reference_directories(CONFIG, os.environ)
@@ -141,4 +143,6 @@ def megabytes(paths):
 
 def memory(base, per_input, paths):
     """Memory request in MB that grows with the size of the inputs and with every attempt."""
-    return lambda wildcards, attempt: int((base + per_input * megabytes(paths(wildcards))) * 1.5 ** (attempt - 1))
+    return lambda wildcards, attempt: int(
+        (base + per_input * megabytes(paths(wildcards))) * 1.5 ** (attempt - 1)
+    )

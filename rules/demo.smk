@@ -16,9 +16,11 @@ rule demo_data:
         gaia=f"{DEMO}/gaia.ecsv",
         offsets=f"{DEMO}/offsets.ecsv",
         asn=f"{DEMO}/data/{DEMO_ASN}_asn.fits",
-        exposures=expand(f"{DEMO}/data/{{root}}_{{kind}}.fits", root=DEMO_ROOTS, kind=["raw", "flt", "flc"]),
-    params:
-        visit=CONFIG["demo"],
+        exposures=expand(
+            f"{DEMO}/data/{{root}}_{{kind}}.fits",
+            root=DEMO_ROOTS,
+            kind=["raw", "flt", "flc"],
+        ),
     log:
         f"{DEMO}/demo_data.log",
     benchmark:
@@ -26,6 +28,8 @@ rule demo_data:
     resources:
         mem_mb=3000,
         runtime=10,
+    params:
+        visit=CONFIG["demo"],
     message:
         "demo: simulating an ACS/WFC visit"
     script:
@@ -38,12 +42,12 @@ rule demo:
         rules.demo_data.output,
     output:
         f"{DEMO}/demo.txt",
+    threads: workflow.cores or 1
     params:
         snakefile=str(Path(workflow.basedir) / "Snakefile"),
         configfile=str(Path(workflow.basedir) / "config" / "demo.yaml"),
         folder=DEMO,
         association=DEMO_ASN,
-    threads: workflow.cores or 1
     message:
         "demo: running the workflow on it"
     script:

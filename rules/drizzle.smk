@@ -22,8 +22,6 @@ rule candidate_product:
         product=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}.fits",
         singles=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_singles.fits",
         crmask=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_crmask.fits",
-    params:
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/drizzle_{{candidate}}_{{product}}.log",
     benchmark:
@@ -31,9 +29,15 @@ rule candidate_product:
     # Nothing else of an association can run beside its default drizzle; later ones share the machine.
     threads: lambda w: 2 if w.candidate == "default" else 1
     resources:
-        mem_mb=lambda w, input, attempt: int((700 + 2.5 * megabytes(input.exposures)) * attempt),
+        mem_mb=lambda w, input, attempt: int(
+            (700 + 2.5 * megabytes(input.exposures)) * attempt
+        ),
         disk_mb=lambda w, input: int(500 + 4 * megabytes(input.exposures)),
-        runtime=lambda w, input, attempt: int((10 + megabytes(input.exposures) / 50) * attempt),
+        runtime=lambda w, input, attempt: int(
+            (10 + megabytes(input.exposures) / 50) * attempt
+        ),
+    params:
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: drizzle with the {wildcards.candidate} WCS"
     script:
@@ -49,15 +53,17 @@ rule candidate_exposure:
         exposure=lambda w: exposure_file(w.asn, w.root, w.kind),
     output:
         exposure=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{root}}_{{kind}}.fits",
-    params:
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/exposure_{{candidate}}_{{root}}_{{kind}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/exposure_{{candidate}}_{{root}}_{{kind}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int((400 + 2 * megabytes([input.exposure])) * attempt),
+        mem_mb=lambda w, input, attempt: int(
+            (400 + 2 * megabytes([input.exposure])) * attempt
+        ),
         runtime=10,
+    params:
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: {wildcards.root}_{wildcards.kind} with the {wildcards.candidate} WCS"
     script:

@@ -12,12 +12,6 @@ rule inventory:
         association_files,
     output:
         inventory=f"{OUT}/{{asn}}/inventory.json",
-    params:
-        # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
-        config={key: CONFIG[key] for key in ("input", "output", "references", "drizzle")},
-        switches=SWITCHES,
-        detectors=DETECTORS,
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/inventory.log",
     benchmark:
@@ -25,6 +19,14 @@ rule inventory:
     resources:
         mem_mb=memory(500, 0.3, lambda w: association_files(w)[:2]),
         runtime=10,
+    params:
+        # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
+        config={
+            key: CONFIG[key] for key in ("input", "output", "references", "drizzle")
+        },
+        switches=SWITCHES,
+        detectors=DETECTORS,
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: what is there, and what can be used"
     script:

@@ -3,15 +3,23 @@
 
 
 def every_candidate(file):
-    return lambda w: [f"{directory(w.asn, c)}/{file.format(asn=w.asn)}" for c in in_use(w.asn)]
+    return lambda w: [
+        f"{directory(w.asn, c)}/{file.format(asn=w.asn)}" for c in in_use(w.asn)
+    ]
 
 
 def final_files(wildcards):
     """Everything in final/ that the manifest lists."""
     asn = wildcards.asn
     base = f"{OUT}/{asn}/final"
-    exposures = [f"{base}/{root}_{kind}" for kind in kinds(asn) for root in members(asn)]
-    return [*products(asn), *(f"{e}.fits" for e in exposures), *(f"{e}_hlet.fits" for e in exposures)]
+    exposures = [
+        f"{base}/{root}_{kind}" for kind in kinds(asn) for root in members(asn)
+    ]
+    return [
+        *products(asn),
+        *(f"{e}.fits" for e in exposures),
+        *(f"{e}_hlet.fits" for e in exposures),
+    ]
 
 
 rule promotion:
@@ -22,9 +30,6 @@ rule promotion:
         metrics=every_candidate("metrics.json"),
     output:
         promotion=f"{OUT}/{{asn}}/promotion.json",
-    params:
-        promotion=CONFIG["promotion"],
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/promotion.log",
     benchmark:
@@ -32,6 +37,9 @@ rule promotion:
     resources:
         mem_mb=300,
         runtime=5,
+    params:
+        promotion=CONFIG["promotion"],
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: which WCS is the best verified one"
     script:
@@ -47,17 +55,21 @@ rule final_product:
     output:
         product=f"{OUT}/{{asn}}/final/{{name}}_{{product}}.fits",
         crmask=f"{OUT}/{{asn}}/masks/{{name}}_{{product}}_crmask.fits",
-    params:
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/final_{{name}}_{{product}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/final_{{name}}_{{product}}.tsv"
     threads: 1
     resources:
-        mem_mb=lambda w, input, attempt: int((700 + 2.5 * megabytes(input.exposures)) * attempt),
+        mem_mb=lambda w, input, attempt: int(
+            (700 + 2.5 * megabytes(input.exposures)) * attempt
+        ),
         disk_mb=lambda w, input: int(500 + 4 * megabytes(input.exposures)),
-        runtime=lambda w, input, attempt: int((10 + megabytes(input.exposures) / 50) * attempt),
+        runtime=lambda w, input, attempt: int(
+            (10 + megabytes(input.exposures) / 50) * attempt
+        ),
+    params:
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: final {wildcards.name}_{wildcards.product}"
     script:
@@ -74,15 +86,17 @@ rule final_exposure:
     output:
         exposure=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}.fits",
         headerlet=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}_hlet.fits",
-    params:
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/final_{{root}}_{{kind}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/final_{{root}}_{{kind}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int((500 + 2 * megabytes([input.exposure])) * attempt),
+        mem_mb=lambda w, input, attempt: int(
+            (500 + 2 * megabytes([input.exposure])) * attempt
+        ),
         runtime=10,
+    params:
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: final {wildcards.root}_{wildcards.kind} and its headerlet"
     script:
@@ -99,8 +113,6 @@ rule manifest:
     output:
         manifest=f"{OUT}/{{asn}}/final/manifest.tsv",
         trailer=f"{OUT}/{{asn}}/final/{{asn}}.tra",
-    params:
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/manifest.log",
     benchmark:
@@ -108,6 +120,8 @@ rule manifest:
     resources:
         mem_mb=300,
         runtime=10,
+    params:
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: manifest and log"
     script:

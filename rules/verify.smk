@@ -28,16 +28,18 @@ rule metrics:
         default=to_compare_with,
     output:
         metrics=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/metrics.json",
-    params:
-        detectors=DETECTORS,
-        versions=VERSIONS,
     log:
         f"{OUT}/{{asn}}/logs/metrics_{{candidate}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/metrics_{{candidate}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int((800 + 3 * megabytes(input.drizzled)) * attempt),
+        mem_mb=lambda w, input, attempt: int(
+            (800 + 3 * megabytes(input.drizzled)) * attempt
+        ),
         runtime=15,
+    params:
+        detectors=DETECTORS,
+        versions=VERSIONS,
     message:
         "{wildcards.asn}: verifying the {wildcards.candidate} WCS"
     script:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
-    full = snakemake.params.visit["full_frame"]
-    frames = {"chip_shape": (2048, 4096), "n_stars": 2000, "n_galaxies": 300, "n_reference": 225} if full else {}
-    simulate_visit(Visit(**frames), Path(snakemake.output.truth).parent)
+    visit = Visit()
+    if snakemake.params.visit["full_frame"]:
+        visit = Visit(chip_shape=(2048, 4096), n_stars=2000, n_galaxies=300, n_reference=225)
+    simulate_visit(visit, Path(snakemake.output.truth).parent)

@@ -145,9 +145,9 @@ def write(scene: Scene, directory: Path, name: str = "x") -> tuple[Path, Path]:
         flags = _drizcr(scene, images, covered)
     else:
         flags = hits if scene.flags == "true" else [np.zeros_like(hit) for hit in hits]
-    weight = np.array([
-        np.where(cover & ~flag, t, 0.0) for cover, flag, t in zip(covered, flags, scene.exptimes, strict=True)
-    ])
+    weight = np.array(
+        [np.where(cover & ~flag, t, 0.0) for cover, flag, t in zip(covered, flags, scene.exptimes, strict=True)]
+    )
     total = weight.sum(axis=0)
     product = np.where(total > 0, (weight * images).sum(axis=0) / np.where(total > 0, total, 1), np.nan)
     wcs = WCS(naxis=2)
@@ -157,11 +157,13 @@ def write(scene: Scene, directory: Path, name: str = "x") -> tuple[Path, Path]:
     header = wcs.to_header()
     header["BUNIT"] = "ELECTRONS/S"
     paths = directory / f"{name}_drc.fits", directory / f"{name}_singles.fits"
-    fits.HDUList([
-        fits.PrimaryHDU(),
-        fits.ImageHDU(product.astype(np.float32), header, name="SCI"),
-        fits.ImageHDU(total.astype(np.float32), header, name="WHT"),
-    ]).writeto(paths[0], overwrite=True)
+    fits.HDUList(
+        [
+            fits.PrimaryHDU(),
+            fits.ImageHDU(product.astype(np.float32), header, name="SCI"),
+            fits.ImageHDU(total.astype(np.float32), header, name="WHT"),
+        ]
+    ).writeto(paths[0], overwrite=True)
     bundle = fits.HDUList([fits.PrimaryHDU()])
     for index, (image, cover, flag) in enumerate(zip(images, covered, flags, strict=True), start=1):
         own = header.copy()

@@ -87,7 +87,9 @@ def default(skeletons: Skeletons, directories: Mapping[str, str]) -> dict[str, A
             print(f"{owner}: {said.getvalue().strip()}")
             headerlets.sync_companions(skeleton)
             exposures.append({"rootname": owner.rpartition("_")[0], "file": owner, "source": "distortion model"})
-    return solution("default", "ok", "distortion model applied to the pointing as observed", _wcsname(skeletons), exposures)
+    return solution(
+        "default", "ok", "distortion model applied to the pointing as observed", _wcsname(skeletons), exposures
+    )
 
 
 def _choose(available: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
@@ -154,7 +156,8 @@ def apriori(
         return not_applicable("apriori", "switched off by ASTROMETRY_APPLY_APRIORI")
     if not headerlet_directory and not offsets_file:
         return not_applicable(
-            "apriori", "no database headerlets (solutions.headerlets) and no guide-star offsets (solutions.offsets) given"
+            "apriori",
+            "no database headerlets (solutions.headerlets) and no guide-star offsets (solutions.offsets) given",
         )
     files = headerlets.read_directory(headerlet_directory) if headerlet_directory else []
     flagged = best_flags(headerlet_directory)
@@ -189,7 +192,7 @@ def apriori(
     try:
         kind, why = _choose(available)
     except NotApplicable as outcome:
-        details = "; ".join(note for item in about for note in item["notes"])  # type: ignore[attr-defined]
+        details = "; ".join(note for item in about for note in item["notes"])
         return not_applicable("apriori", outcome.reason + (f" ({details})" if details else ""), about)
     exposures = []
     for owner, skeleton in skeletons.items():
@@ -209,7 +212,13 @@ def apriori(
         others = [headerlets.load(f.path) for f in usable[root]]
         headerlets.attach(skeleton, [own, *others])
         exposures.append(
-            {"rootname": root, "file": owner, **entry, "attached": [f.wcsname for f in usable[root]], "notes": notes[root]}
+            {
+                "rootname": root,
+                "file": owner,
+                **entry,
+                "attached": [f.wcsname for f in usable[root]],
+                "notes": notes[root],
+            }
         )
     return solution("apriori", "ok", f"{kind}: {why}", _wcsname(skeletons), exposures)
 
@@ -231,7 +240,9 @@ def aposteriori(skeletons: Skeletons, fit: Mapping[str, Any] | None, reason: str
     by_root = {exposure["rootname"]: exposure for exposure in fit["exposures"]}
     without = sorted({owner.rpartition("_")[0] for owner in skeletons} - set(by_root))
     if without:
-        return not_applicable("aposteriori", f"{', '.join(without)} cannot be fitted, and the others alone would part from it")
+        return not_applicable(
+            "aposteriori", f"{', '.join(without)} cannot be fitted, and the others alone would part from it"
+        )
     exposures = []
     for owner, skeleton in skeletons.items():
         root, _, kind = owner.rpartition("_")

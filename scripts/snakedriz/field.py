@@ -23,7 +23,9 @@ def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
 def outlines(skeletons: Mapping[str, fits.HDUList]) -> list[np.ndarray]:
     """Return the outline of every chip of every exposure, as `chip_outline` gives it."""
     return [
-        chip_outline(skeleton, chip) for _, skeleton in sorted(skeletons.items()) for chip in science_extensions(skeleton)
+        chip_outline(skeleton, chip)
+        for _, skeleton in sorted(skeletons.items())
+        for chip in science_extensions(skeleton)
     ]
 
 

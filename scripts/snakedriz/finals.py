@@ -129,9 +129,7 @@ def _write_unused(
         headerlet.writeto(temporary, output_verify="silentfix")
 
 
-def product_finisher(
-    promotion: Mapping[str, Any], inventory: Mapping[str, Any]
-) -> Callable[[fits.HDUList], None]:
+def product_finisher(promotion: Mapping[str, Any], inventory: Mapping[str, Any]) -> Callable[[fits.HDUList], None]:
     """Return what writes the promoted solution's facts into a product's headers."""
     chosen = next(c for c in promotion["candidates"] if c["candidate"] == promotion["winner"])
 

@@ -103,7 +103,9 @@ def _verdict(values: Sequence[float], product: float, floor: float) -> dict[str,
     high = (max(*values, mean + 3 * sigma) - mean) / sigma
     z = (product - mean) / sigma
     if sigma > min(values):
-        return _check(z, [low, high], False, f"the singles disagree: standard deviation {sigma:.3g}, lowest {min(values):.3g}")
+        return _check(
+            z, [low, high], False, f"the singles disagree: standard deviation {sigma:.3g}, lowest {min(values):.3g}"
+        )
     return _check(z, [low, high], bool(low <= z <= high), f"product {product / mean:.3f} of the singles' mean")
 
 

@@ -196,9 +196,7 @@ def make(skeleton: fits.HDUList, hdrname: str, author: str = "snakedriz", descri
     """
     chips = [("SCI", chip) for chip in science_extensions(skeleton)]
     # logging=False: stwcs's decorator otherwise opens a headerlet.log in the working directory
-    headerlet = create_headerlet(
-        skeleton, sciext=chips, hdrname=hdrname, author=author, descrip=descrip, logging=False
-    )
+    headerlet = create_headerlet(skeleton, sciext=chips, hdrname=hdrname, author=author, descrip=descrip, logging=False)
     primary = skeleton[0].header
     headerlet[0].header["DATE"] = f"{primary.get('DATE-OBS', '')}T{primary.get('TIME-OBS', '00:00:00')}"
     first = skeleton["SCI", chips[0][1]].header

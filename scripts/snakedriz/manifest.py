@@ -12,8 +12,8 @@ from .files import sha256, whole
 def write_manifest(path: str | Path, files: Iterable[str]) -> None:
     """Write a table of the final files: name, bytes, sha256 (tab-separated, sorted by name)."""
     rows = ["file\tbytes\tsha256"]
-    for name in sorted(set(files), key=lambda f: Path(f).name):
-        rows.append(f"{Path(name).name}\t{Path(name).stat().st_size}\t{sha256(name)}")
+    paths = sorted({Path(name) for name in files}, key=lambda path: path.name)
+    rows += [f"{path.name}\t{path.stat().st_size}\t{sha256(path)}" for path in paths]
     with whole(path) as temporary:
         temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
 

@@ -17,7 +17,9 @@ def _census(found: frames.Frames) -> list[dict[str, Any]]:
     Misalignment eats stars: an exposure with far more flagged pixels than its exposure time explains is displaced, or
     was hit by something. Recorded, not judged.
     """
-    shares = [float(np.count_nonzero(s.touched & s.covered)) / max(1, np.count_nonzero(s.covered)) for s in found.singles]
+    shares = [
+        float(np.count_nonzero(s.touched & s.covered)) / max(1, np.count_nonzero(s.covered)) for s in found.singles
+    ]
     rates = [share / single.exptime for share, single in zip(shares, found.singles, strict=True)]
     rows = []
     for index, single in enumerate(found.singles):

@@ -217,6 +217,10 @@ def _sentence(winner: Mapping[str, Any], verified: bool, said: Sequence[str]) ->
     if not verified:
         return f"default is promoted unverified, because nothing is verified: {'; '.join(said)}"
     fit = winner.get("fit")
-    how = f" and its fit to {fit['catalog']} ({fit['nmatches']} stars, quality {winner['fit_quality']}) is valid" if fit else ""
+    how = (
+        f" and its fit to {fit['catalog']} ({fit['nmatches']} stars, quality {winner['fit_quality']}) is valid"
+        if fit
+        else ""
+    )
     rest = f"; {'; '.join(said)}" if said else ""
     return f"{name} is promoted: it is verified{how}{rest}"

@@ -8,107 +8,147 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from .frames import Frames, Image, Mask, noise, source_response
+from .frames import Frames, Image, Mask, eroded, noise, source_response
 
 FORMULAS = {
+    "images": "responses (-LoG) of the single and of the product without the single's own share",
+    "share": "product without it = (product - f single) / (1 - f); f: share of the exposure time, at most share_cap",
     "hamming": "pixels in one source mask only / pixels of the single's source mask, times exposure time / longest",
-    "mse": "2 (sum (single - product)^2 - expected noise) / sum (single^2 + product^2), on pixels of either mask",
+    "mse": "2 (sum (single - product)^2 - n) / (sum (single^2 + product^2) - n), on pixels of either mask; n: noise",
     "index": "min(hamming, mse) per exposure, the largest over the exposures",
 }
 #: Returned when one image has sources and the other has none: nothing agrees.
 NOTHING_AGREES = 2.0
+#: The region of largest overlap serves an exposure if it holds at least this share of its pixels; a sliver does not.
+LEAST_REGION = 0.05
+
+
+def without_share(product: Image, single: Image, share: Image | float, cap: float) -> Image:
+    """Take a single's own share out of the (filtered) product; the filter is linear.
+
+    Parameters
+    ----------
+    product, single : ndarray of float32, shape (ny, nx)
+    share : ndarray or float
+        The single's part in the product's weight, 0 to 1.
+    cap : float
+        Largest share taken out. What is left of the product after more than that is too noisy to compare with: the
+        exposure then *is* the product, and the index says so.
+    """
+    part = np.minimum(share, np.float32(cap)).astype(np.float32) if isinstance(share, np.ndarray) else min(share, cap)
+    return (product - part * single) / (1 - part)
 
 
 def compare(
     single: Image,
     product: Image,
-    filtered_single: Image,
-    filtered_product: Image,
     region: Mask,
-    touched: Mask,
-    exptime: float,
+    touched: Mask | None,
+    poisson: Image | None,
     weight: float,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Compare one single drizzle with the product.
+    """Compare two filtered images on their sources.
 
     Parameters
     ----------
     single, product : ndarray of float32, shape (ny, nx)
-        Electrons/s, on one grid.
-    filtered_single, filtered_product : ndarray of float32, shape (ny, nx)
-        Their `source_response`.
+        Their `source_response` (electrons/s), on one grid, with independent noise.
     region : ndarray of bool
         Where to compare.
-    touched : ndarray of bool
+    touched : ndarray of bool, optional
         Pixels of the single that the CR step flagged. They are left out on both sides, unless they hold most of the
         product's sources: then the step has taken the stars of a misplaced exposure for cosmic rays, and that is the
         mismatch looked for.
-    exptime : float
-        Of the single, s.
+    poisson : ndarray of float32, optional
+        Variance of the single's photon noise over that of its background, per pixel.
     weight : float
-        Its exposure time over the longest.
+        Exposure time of the single over the longest (the document's scaling of the Hamming distance).
     settings : mapping
         `source_nsigma`, `eaten_share`, `least_source_pixels`.
 
     Returns
     -------
     dict
-        `hamming`, `mse`, `index` (None where neither image has a source), counts of source pixels, `eaten` (share of
-        the product's source pixels that are flagged in the single).
+        `hamming`, `mse`, `index` (None where there are too few source pixels), counts of source pixels, `eaten`
+        (share of the product's source pixels that are flagged in the single).
 
     Notes
     -----
-    The threshold is the same in both images, `source_nsigma` times the noise of the single, which is the noisier one:
-    with one of its own each, the product's fainter sources would count as differences. The factor 2 of the mean squared
-    error makes images without anything in common score 2 and images that agree in half their power 1, so that the
-    document's limit of 1 has its meaning: "more differs than agrees". The expected noise is the sky's in both images
-    plus Poisson's of the product's counts.
+    The threshold is the same in both images, `source_nsigma` times the larger noise of the two: with one of its own
+    each, the fainter sources of the deeper image would count as differences. A Hamming distance above 1 means that
+    less than half of the product's source pixels are source in the single, when both have as many.
+
+    The mean squared error is that of the filtered images, so that sky and nebulosity, which agree whatever the
+    alignment, do not count. Its normalisation makes identical images 0, images with nothing in common 2, and images
+    that agree in half their power 1: the document's limit of 1 keeps its meaning, "more differs than agrees". The
+    expected noise, that of both backgrounds and the photons of the single, is taken out of the difference and of the
+    power.
     """
-    threshold = float(settings["source_nsigma"]) * noise(filtered_single, region)
-    in_single, in_product = (filtered_single > threshold) & region, (filtered_product > threshold) & region
+    sigma_s, sigma_p = noise(single, region), noise(product, region)
+    threshold = float(settings["source_nsigma"]) * max(sigma_s, sigma_p)
+    in_single, in_product = (single > threshold) & region, (product > threshold) & region
     n_product = int(np.count_nonzero(in_product))
-    eaten = float(np.count_nonzero(in_product & touched)) / n_product if n_product else 0.0
-    kept = region if eaten > float(settings["eaten_share"]) else region & ~touched
-    in_single &= kept
-    in_product &= kept
+    eaten = 0.0
+    if touched is not None:
+        eaten = float(np.count_nonzero(in_product & touched)) / n_product if n_product else 0.0
+        if eaten <= float(settings["eaten_share"]):
+            in_single &= ~touched
+            in_product &= ~touched
     n_single, n_product = int(np.count_nonzero(in_single)), int(np.count_nonzero(in_product))
     out: dict[str, Any] = {"source_pixels": n_single, "product_source_pixels": n_product, "eaten": eaten}
     if n_single + n_product < int(settings["least_source_pixels"]):
         return {**out, "hamming": None, "mse": None, "index": None}
-    if n_single == 0:
-        return {**out, "hamming": NOTHING_AGREES, "mse": NOTHING_AGREES, "index": NOTHING_AGREES}
-    hamming = float(np.count_nonzero(in_single ^ in_product)) / n_single * weight
     either = in_single | in_product
+    differ = int(np.count_nonzero(in_single ^ in_product))
+    # One pixel stands for none: a single without sources next to a product full of them differs in all of them.
+    hamming = differ / max(n_single, 1) * weight
     s, p = single[either].astype(float), product[either].astype(float)
-    sky = noise(single, region & ~either) ** 2 + noise(product, region & ~either) ** 2
-    expected = len(s) * sky + float(np.sum(np.clip(p, 0, None))) / exptime
-    power = float(np.sum(s**2) + np.sum(p**2))
+    expected = len(s) * (sigma_s**2 + sigma_p**2)
+    if poisson is not None:
+        expected += sigma_s**2 * float(np.sum(poisson[either], dtype=float))
+    power = float(np.sum(s**2) + np.sum(p**2)) - expected
     mse = max(0.0, 2.0 * (float(np.sum((s - p) ** 2)) - expected) / power) if power > 0 else NOTHING_AGREES
     return {**out, "hamming": hamming, "mse": mse, "index": min(hamming, mse)}
 
 
 def measure(frames: Frames, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Compare every single with the product, in the region of largest overlap, or of any overlap where it has none."""
-    depth = frames.depth
+    """Compare every single with the product, in the region of largest overlap, or of any overlap where it has none.
+
+    Each single is compared with the product less its own share. In the whole product of n exposures, a share of 1/n
+    of any exposure agrees with itself wherever it lies: two exposures could never be told apart, which is part of why
+    today's index sees nothing (B1). An exposure that overlaps no other is not compared.
+    """
+    depth, cap = frames.depth, float(settings["share_cap"])
     longest = max(single.exptime for single in frames.singles)
-    exposures = []
+    total = np.zeros(frames.product.shape, dtype=np.float32)
     for single in frames.singles:
-        region = single.covered & (depth == depth.max()) & frames.covered
-        where = "largest overlap"
-        if not region.any():
+        total += np.float32(single.exptime) * (single.covered & ~single.touched)
+    exposures: list[dict[str, Any]] = []
+    for single in frames.singles:
+        region, where = single.covered & (depth == depth.max()) & frames.covered, "largest overlap"
+        if depth.max() < 2 or np.count_nonzero(region) < LEAST_REGION * np.count_nonzero(single.covered):
             region, where = single.covered & (depth > 1) & frames.covered, "any overlap"
-        found = compare(
-            single.image, frames.product, single.response, frames.response, region, single.touched, single.exptime,
-            single.exptime / longest, settings,
-        )  # fmt: skip
+        if not region.any():
+            exposures.append({"rootname": single.rootname, "region": "none", "index": None})
+            continue
+        share = np.where(
+            single.touched, np.float32(0), np.float32(single.exptime) / np.maximum(total, np.float32(1e-9))
+        )
+        rest = without_share(frames.response, single.response, share, cap)
+        # Photon noise over background noise, from the measured scatter of the pixels; the filter treats both alike.
+        # Light is that of the filtered image: on a source about as wide as the filter it is of the same size.
+        background = max(noise(single.image, region), 1e-12)
+        poisson = np.clip(single.image, 0, None) / np.float32(single.exptime * background**2)
+        found = compare(single.response, rest, region, single.touched, poisson, single.exptime / longest, settings)
         exposures.append({"rootname": single.rootname, "region": where, **found})
-    indices = [e["index"] for e in exposures]
-    known = [index for index in indices if index is not None]
+    compared = [e["index"] for e in exposures if e["region"] != "none"]
+    known = [index for index in compared if index is not None]
     return {
         "formulas": FORMULAS,
+        "limit": float(settings["similarity_limit"]),
         "exposures": exposures,
-        "index": max(known) if len(known) == len(indices) and known else None,
+        "index": max(known) if known and len(known) == len(compared) else None,
     }
 
 
@@ -133,7 +173,7 @@ def to_default(frames: Frames, default: Image, default_covered: Mask, settings: 
 
     sigma = float(settings["log_sigma_px"])
     ny, nx = (min(a, b) for a, b in zip(frames.product.shape, default.shape, strict=True))
-    mine, mine_covered, mine_filtered = (a[:ny, :nx] for a in (frames.product, frames.covered, frames.response))
+    mine_covered, mine_filtered = frames.covered[:ny, :nx], frames.response[:ny, :nx]
     theirs, theirs_covered = default[:ny, :nx], default_covered[:ny, :nx]
     theirs_filtered = source_response(theirs, sigma)
     cut = _central(ny, nx)
@@ -145,14 +185,11 @@ def to_default(frames: Frames, default: Image, default_covered: Mask, settings: 
             for filtered, covered in ((theirs_filtered, theirs_covered), (mine_filtered, mine_covered))
         )
         shift, _, _ = phase_cross_correlation(a, b, upsample_factor=20, normalization=None)
-    moved = ndimage.shift(mine, shift, order=1, mode="constant", cval=0.0, output=np.float32)
+    # The filtered image is smooth on the scale of a pixel, which linear interpolation needs.
+    moved = ndimage.shift(mine_filtered, shift, order=1, mode="constant", cval=0.0, output=np.float32)
     edge = int(np.ceil(np.abs(shift).max())) + round(3 * sigma)
-    region = ndimage.binary_erosion(mine_covered & theirs_covered, structure=np.ones((3, 3), bool), iterations=edge)
-    exptime = sum(single.exptime for single in frames.singles)
-    found = compare(
-        moved, theirs, source_response(moved, sigma), theirs_filtered, region, np.zeros_like(region), exptime, 1.0,
-        settings,
-    )  # fmt: skip
+    region = eroded(mine_covered & theirs_covered, edge)
+    found = compare(moved, theirs_filtered, region, None, None, 1.0, settings)
     return {"formulas": FORMULAS, "shift_px": [float(shift[1]), float(shift[0])], **found}
 
 

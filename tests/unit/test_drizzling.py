@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import pytest
 from astropy.io import fits
-
 from snakedriz import candidates, drizzling, skeleton
 from snakedriz.errors import SnakedrizError
 from snakedriz.simulate import measure_offsets
@@ -17,9 +16,7 @@ PARAMETERS = {
 
 
 def exposures(visit, skeletons):
-    return [
-        drizzling.Exposure(path.stem[:9], "flc", path, skeletons[path.stem], 500.0) for path in visit.flc
-    ]
+    return [drizzling.Exposure(path.stem[:9], "flc", path, skeletons[path.stem], 500.0) for path in visit.flc]
 
 
 @pytest.fixture(scope="module")

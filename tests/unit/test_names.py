@@ -1,5 +1,4 @@
 import pytest
-
 from snakedriz import finals, names
 
 

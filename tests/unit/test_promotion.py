@@ -3,7 +3,6 @@
 import copy
 
 import pytest
-
 from snakedriz.errors import SnakedrizError
 from snakedriz.promotion import promote
 

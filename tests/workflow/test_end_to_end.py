@@ -9,7 +9,6 @@ import time
 import pytest
 import workflow
 from astropy.io import fits
-
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 
 pytestmark = pytest.mark.workflow

@@ -9,7 +9,6 @@ import workflow
 import yaml
 from astropy.io import fits
 from astropy.table import Table
-
 from shared_data import shared
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 
