@@ -27,6 +27,8 @@ rule sources:
         f"{OUT}/{{asn}}/logs/sources_{{root}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/sources_{{root}}.tsv"
+    # The chain to the fit is the longest way through an association: it goes before what can wait.
+    priority: 50
     resources:
         mem_mb=lambda w, input, attempt: int(
             (800 + 8 * megabytes([input.exposure])) * attempt
@@ -81,6 +83,7 @@ rule fit:
         f"{OUT}/{{asn}}/logs/fit_{{catalog}}_{{method}}_{{geometry}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}_{{method}}_{{geometry}}.tsv"
+    priority: 50
     resources:
         mem_mb=lambda w, attempt: 1000 * attempt,
         runtime=15,

@@ -104,6 +104,7 @@ rule aposteriori_solution:
         f"{OUT}/{{asn}}/logs/aposteriori_solution.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/aposteriori_solution.tsv"
+    priority: 50
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,

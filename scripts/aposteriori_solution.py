@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import candidates, fit_selection, skeleton
-from snakedriz.files import read_json, write_json
+from snakedriz import artefacts, candidates, fit_selection, skeleton
+from snakedriz.files import read_json
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -22,4 +22,4 @@ with job(snakemake):
     solution = candidates.aposteriori(skeletons, chosen, reason)
     solution["fits"] = candidates.fit_summaries(fits, snakemake.input.fits, chosen)
     skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
-    write_json(snakemake.output.solution, solution)
+    artefacts.write(snakemake.output.solution, solution)

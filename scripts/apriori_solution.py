@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import candidates, skeleton
-from snakedriz.files import write_json
+from snakedriz import artefacts, candidates, skeleton
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -20,4 +19,4 @@ with job(snakemake):
     if solution["outcome"] != "ok":
         skeletons = {}
     skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
-    write_json(snakemake.output.solution, solution)
+    artefacts.write(snakemake.output.solution, solution)

@@ -16,7 +16,6 @@ with job(snakemake):
         found = skeleton.read_bundle(snakemake.input.wcs, [owner])[owner]
         flags = drizzling.read_crmask(snakemake.input.crmask).get(snakemake.wildcards.root)
         with whole(snakemake.output.exposure) as temporary:
-            skeleton.join(found, snakemake.input.exposure, temporary)
-            drizzling.set_cr_flags(temporary, flags)
+            skeleton.join(found, snakemake.input.exposure, temporary, dq=drizzling.with_cr_flags(flags))
     else:
         outcome.write_card(snakemake.output.exposure, solution)

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import candidates, skeleton
-from snakedriz.files import read_json, write_json
+from snakedriz import artefacts, candidates, skeleton
+from snakedriz.files import read_json
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -21,4 +21,4 @@ with job(snakemake):
     else:
         solution = candidates.not_applicable("default", inventory["reason"])
     skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
-    write_json(snakemake.output.solution, solution)
+    artefacts.write(snakemake.output.solution, solution)

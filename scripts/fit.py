@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from astropy.table import Table
-from snakedriz import candidates, field, fitting, settings
-from snakedriz.files import read_json, write_json
+from snakedriz import artefacts, candidates, field, fitting, settings
+from snakedriz.files import read_json
 from snakedriz.relative_alignment import ExposureSources
 
 if TYPE_CHECKING:
@@ -36,4 +36,4 @@ with job(snakemake):
         numbers,
         snakemake.wildcards.catalog,
     )
-    write_json(snakemake.output.fit, {**found, "start": start})
+    artefacts.write(snakemake.output.fit, {**found, "start": start})

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import metrics, settings
-from snakedriz.files import read_json, write_json
+from snakedriz import artefacts, metrics, settings
+from snakedriz.files import read_json
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -23,4 +23,4 @@ with job(snakemake):
         default_product=default_product,
         default_metrics=None if default_metrics is None else read_json(default_metrics),
     )
-    write_json(snakemake.output.metrics, found)
+    artefacts.write(snakemake.output.metrics, found)

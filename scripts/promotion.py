@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import promotion
-from snakedriz.files import read_json, write_json
+from snakedriz import artefacts, promotion
+from snakedriz.files import read_json
 
 if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
-    write_json(
+    artefacts.write(
         snakemake.output.promotion,
         promotion.promote(
             read_json(snakemake.input.inventory),

@@ -80,31 +80,22 @@ def read_crmask(path: str | Path) -> dict[str, dict[int, np.ndarray]]:
     return masks
 
 
-def _prepare(exposure: Exposure, scratch: Path, flags: Mapping[int, np.ndarray] | None, keep_error: bool) -> None:
-    """Write one scratch exposure: candidate's WCS, CR bits cleared or set as asked."""
-    path = scratch / exposure.name
-    skeletons_.join(exposure.skeleton, exposure.source, path, drop=() if keep_error else ("ERR",))
-    set_cr_flags(path, flags)
-
-
-def set_cr_flags(path: str | Path, flags: Mapping[int, np.ndarray] | None) -> None:
-    """Clear the CR bit in every DQ array of an exposure of ours and set it where `flags` says.
+def with_cr_flags(flags: Mapping[int, np.ndarray] | None) -> Callable[[int, np.ndarray], np.ndarray]:
+    """Return what `skeleton.join` calls to clear the CR bit in a DQ array and set it where `flags` says.
 
     Parameters
     ----------
-    path : str or Path
-        Changed in place.
     flags : mapping or None
-        From EXTVER to a boolean array; None only clears.
+        From EXTVER to a boolean array (ny, nx); None only clears.
     """
-    with fits.open(path, mode="update", memmap=False) as hdul:
-        for hdu in hdul[1:]:
-            name, version = skeletons_.extension_name(hdu)
-            if name != "DQ" or hdu.data is None:
-                continue
-            hdu.data &= ~np.array(CR_BIT, dtype=hdu.data.dtype)
-            if flags is not None:
-                hdu.data[flags[version]] |= CR_BIT
+
+    def apply(version: int, dq: np.ndarray) -> np.ndarray:
+        out = dq & ~np.array(CR_BIT, dtype=dq.dtype)
+        if flags is not None:
+            out[flags[version]] |= CR_BIT
+        return out
+
+    return apply
 
 
 def _run_astrodrizzle(job: Mapping[str, Any], scratch: Path, log: IO[str] | None) -> None:
@@ -257,7 +248,13 @@ def drizzle(
         scratch = Path(name)
         keep_error = str(parameters.get("final_wht_type", "EXP")).upper() in ("ERR", "IVM")
         for exposure in exposures:
-            _prepare(exposure, scratch, flags.get(exposure.rootname), keep_error)
+            skeletons_.join(
+                exposure.skeleton,
+                exposure.source,
+                scratch / exposure.name,
+                drop=() if keep_error else ("ERR",),
+                dq=with_cr_flags(flags.get(exposure.rootname)),
+            )
         options: dict[str, Any] = {
             **parameters, "driz_separate": True, "build": True, "context": True, "mdriztab": False,
             "updatewcs": False, "resetbits": 0, "crbit": CR_BIT, "preserve": False, "clean": False,

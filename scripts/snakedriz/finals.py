@@ -106,8 +106,7 @@ def write_exposure(
         headerlet.writeto(temporary, output_verify="silentfix")
     flags = drizzling.read_crmask(crmask).get(root)
     with whole(exposure_out) as temporary:
-        skeleton.join(found, source, temporary)
-        drizzling.set_cr_flags(temporary, flags)
+        skeleton.join(found, source, temporary, dq=drizzling.with_cr_flags(flags))
 
 
 def _write_unused(

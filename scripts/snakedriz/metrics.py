@@ -15,7 +15,7 @@ def _census(found: frames.Frames) -> list[dict[str, Any]]:
     """Share of each exposure's pixels that the CR step flagged, per second against the median of the others.
 
     Misalignment eats stars: an exposure with far more flagged pixels than its exposure time explains is displaced, or
-    was hit by something. Recorded, not judged.
+    was hit by something.
     """
     shares = [
         float(np.count_nonzero(s.touched & s.covered)) / max(1, np.count_nonzero(s.covered)) for s in found.singles
@@ -26,22 +26,41 @@ def _census(found: frames.Frames) -> list[dict[str, Any]]:
         others = [rate for i, rate in enumerate(rates) if i != index]
         typical = float(np.median(others)) if others else 0.0
         ratio = rates[index] / typical if typical > 0 else None
-        rows.append({"rootname": single.rootname, "flagged": shares[index], "ratio_to_others": ratio})
+        rows.append({
+            "rootname": single.rootname, "flagged": shares[index], "per_second": rates[index], "ratio_to_others": ratio,
+        })  # fmt: skip
     return rows
 
 
-def verdict(checks: Sequence[Mapping[str, Any]], policy: str) -> bool:
+def _census_check(rows: Sequence[Mapping[str, Any]], limit: float) -> dict[str, Any]:
+    """Warn of an exposure with many flagged pixels; the check belongs to no policy."""
+    known = [row for row in rows if row["ratio_to_others"] is not None]
+    worst = max(known, key=lambda row: row["ratio_to_others"], default=None)
+    value = worst["ratio_to_others"] if worst else None
+    return {
+        "name": "cr_census", "value": value, "limit": limit, "unit": "", "passed": None if value is None else value <= limit,
+        "policy": [], "note": f"a warning only; most flagged per second: {worst['rootname']}" if worst else "no flags",
+    }  # fmt: skip
+
+
+def verdict(checks: Sequence[Mapping[str, Any]], policy: str, exposures: int) -> bool:
     """Return whether a candidate is verified by a policy.
 
-    Documented: no check fails, and similarity was measurable; a focus index that cannot be formed (every bright star
-    saturated, say) leaves the word to similarity, as the document takes the similarity where it is there. Measured:
-    every exposure's registration was measured and passes. What cannot be measured is never verified.
+    Measured: every exposure's registration was measured and passes. Documented: no check of the document fails, and
+    similarity passes; and the focus index passes, or, where it cannot be formed (every bright star saturated, only
+    faint galaxies), the measured registration does in its place. Of two exposures the registration must always be
+    measured: displaced, each has its stars taken for cosmic rays by comparison with the other, and the little that
+    is left agrees with itself.
+
+    What cannot be measured is never verified.
     """
-    relevant = {check["name"]: check for check in checks if policy in check["policy"]}
-    if any(check["passed"] is False for check in relevant.values()):
+    relevant = {check["name"]: check["passed"] for check in checks if policy in check["policy"]}
+    if any(passed is False for passed in relevant.values()):
         return False
-    needed = "similarity" if policy == "documented" else "registration"
-    return relevant[needed]["passed"] is True
+    registered = relevant["registration"] is True
+    if policy == "measured":
+        return registered
+    return relevant["similarity"] is True and (registered or (relevant["focus"] is True and exposures > 2))
 
 
 def assess_candidate(
@@ -100,13 +119,14 @@ def assess_candidate(
         focus.check(result["focus"], settings),
         similarity.check(result["similarity"], limit),
         registration.check(result["registration"], settings),
+        _census_check(result["cr_census"], float(settings["census_limit"])),
     ]
     if default_product is not None and default_metrics is not None:
         default, covered, _ = frames.read_product(default_product)
         result["similarity_to_default"] = similarity.to_default(found, default, covered, settings)
         checks.append(_to_default_check(result["similarity_to_default"], default_metrics, limit))
     result["checks"] = checks
-    result["verified"] = {policy: verdict(checks, policy) for policy in result["verified"]}
+    result["verified"] = {policy: verdict(checks, policy, len(found.singles)) for policy in result["verified"]}
     result["flags_trusted"] = all(result["verified"].values())
     return result
 

@@ -7,16 +7,22 @@ product a displaced exposure would be compared with itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.stats import norm as norm_distribution
+from scipy.stats import t as student
 
 from . import matching
-from .frames import Frames, Image, Mask, Single, noise, source_response
+from .frames import Frames, Image, Mask, Single, eroded, noise, source_response
 
 Array = NDArray[np.float64]
+#: An exposure that shares less than this part of its pixels with others is not compared with them.
+LEAST_OVERLAP = 0.01
+_LEAST_LINEAR = 8  # sources for rotation and scale along with the shift: twice the unknowns
 _HALF = 5  # px: half the side of a star's stamp, 2.5 FWHM of HST's PSF
 
 
@@ -46,7 +52,7 @@ def find_stars(image: Image, covered: Mask, settings: Mapping[str, Any]) -> tupl
     """
     options = settings["registration"]
     response = source_response(image, float(settings["log_sigma_px"]))
-    inside = ndimage.binary_erosion(covered, structure=np.ones((3, 3), bool), iterations=_HALF + 2)
+    inside = eroded(covered, _HALF + 2)
     threshold = float(options["detect_nsigma"]) * noise(response, covered)
     candidates = (response > threshold) & inside
     if threshold <= 0 or not candidates.any():
@@ -87,19 +93,63 @@ def _centroids(stamps: Array, sigma: float = 1.2, steps: int = 12) -> tuple[Arra
     return centre, good
 
 
-def _robust_mean(difference: Array, floor: float) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Clipped mean of rows, its 1-sigma error per axis (with a floor added in quadrature), and the rows used."""
+@dataclass(frozen=True)
+class Trend:
+    """Mean shift of a list of differences, with the linear trend (one rotation, one scale) about its middle.
+
+    Attributes
+    ----------
+    shift, error : arrays, shape (2,)
+        Of x and y (px).
+    field, field_error : float
+        Root mean square displacement that rotation and scale add over the sources (px), 0 where they were not fitted.
+    rotation, scale : float
+        rad, and as a factor.
+    used : ndarray of bool
+        Rows that were not clipped.
+    """
+
+    shift: Array
+    error: Array
+    field: float
+    field_error: float
+    rotation: float
+    scale: float
+    used: NDArray[np.bool_]
+
+
+def _trend(positions: Array, difference: Array, floor: float, linear: bool) -> Trend:
+    """Fit differences (n, 2) at positions (n, 2); rows more than 3.5 robust standard deviations off are clipped.
+
+    Errors are those of the mean from the scatter that is left, with `floor` added in quadrature, and widened for few
+    rows so that three of them enclose what three do of a Gaussian (Student's t).
+    """
     used = np.ones(len(difference), dtype=bool)
-    for _ in range(10):
-        middle = np.median(difference[used], axis=0)
-        spread = 1.4826 * np.median(np.abs(difference[used] - middle), axis=0) + 1e-3
-        now = (np.abs(difference - middle) < 3.5 * spread).all(axis=1)
-        if now.sum() < 3 or (now == used).all():
+    for _ in range(20):
+        middle = np.median(difference[used], axis=0) if not linear else difference[used].mean(axis=0)
+        offset = positions - positions[used].mean(axis=0)
+        u, d = offset[used], (difference - middle)[used]
+        norm = float((u**2).sum())
+        p = q = 0.0
+        if linear and norm > 0:
+            p = float((u * d).sum()) / norm
+            q = float((u[:, 0] * d[:, 1] - u[:, 1] * d[:, 0]).sum()) / norm
+        residual = difference - middle - np.column_stack([p * offset[:, 0] - q * offset[:, 1], p * offset[:, 1] + q * offset[:, 0]])
+        spread = 1.4826 * np.median(np.abs(residual - np.median(residual[used], axis=0))[used], axis=0) + 1e-3
+        now = (np.abs(residual - np.median(residual[used], axis=0)) < 3.5 * spread).all(axis=1)
+        if now.sum() < (_LEAST_LINEAR if linear else 3) or (now == used).all():
             break
         used = now
     n = int(used.sum())
-    error = np.sqrt(difference[used].var(axis=0, ddof=1 if n > 1 else 0) / n + floor**2)
-    return difference[used].mean(axis=0), error, used
+    freedom = max(n - 2 if linear else n - 1, 1)
+    widening = float(student.isf(norm_distribution.sf(3.0), freedom)) / 3.0
+    scatter = np.sqrt(((residual[used] - residual[used].mean(axis=0)) ** 2).sum(axis=0) / freedom) * widening
+    error = np.sqrt(scatter**2 / n + floor**2)
+    radius = float(np.sqrt((u**2).sum() / len(u)))
+    return Trend(
+        difference[used].mean(axis=0), error, float(np.hypot(p, q)) * radius,
+        float(np.hypot(*scatter) / np.sqrt(n)) if linear else 0.0, q, 1.0 + p, used,
+    )  # fmt: skip
 
 
 def _by_sources(single: Single, settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -116,22 +166,22 @@ def _by_sources(single: Single, settings: Mapping[str, Any]) -> dict[str, Any] |
     )  # fmt: skip
     if len(match) < least:
         return None
-    difference = mine[match.image] - theirs[match.ref]
+    here, difference = theirs[match.ref], mine[match.image] - theirs[match.ref]
     touched = single.touched[places[match.image][:, 1], places[match.image][:, 0]]
     # A ray beside a star pulls its centroid; but where the CR step took the stars themselves, they are what counts.
     if np.count_nonzero(~touched) >= max(least, 0.5 * len(match)):
-        difference = difference[~touched]
-    shift, error, used = _robust_mean(difference, float(options["floor_px"]))
-    if used.sum() < least:
+        here, difference = here[~touched], difference[~touched]
+    trend = _trend(here, difference, float(options["floor_px"]), len(difference) >= _LEAST_LINEAR)
+    if trend.used.sum() < least:
         return None
-    matrix = match.matrix
     return {
         "method": "sources",
-        "nmatches": int(used.sum()),
+        "nmatches": int(trend.used.sum()),
         "significance": match.significance,
-        "dx": float(shift[0]), "dy": float(shift[1]), "dx_err": float(error[0]), "dy_err": float(error[1]),
-        "rotation_deg": float(np.degrees(np.arctan2(matrix[1, 0] - matrix[0, 1], matrix[0, 0] + matrix[1, 1]))),
-        "scale": float(np.sqrt(abs(np.linalg.det(matrix)))),
+        "dx": float(trend.shift[0]), "dy": float(trend.shift[1]),
+        "dx_err": float(trend.error[0]), "dy_err": float(trend.error[1]),
+        "rotation_deg": float(np.degrees(trend.rotation)), "scale": trend.scale,
+        "field": trend.field, "field_err": trend.field_error,
         "flagged_share": float(touched.mean()),
     }  # fmt: skip
 
@@ -165,40 +215,54 @@ def _by_correlation(single: Single, settings: Mapping[str, Any]) -> dict[str, An
         if not a.any() or not b.any():
             continue
         shift, _, _ = phase_cross_correlation(a, b, upsample_factor=20, normalization=None)
-        found.append((-shift[1], -shift[0]))
-    tried, shifts = len(found), np.array(found).reshape(-1, 2)
-    shifts = shifts[np.abs(shifts).max(axis=1, initial=0) <= search] if tried else shifts
+        found.append((-shift[1], -shift[0], x + size / 2, y + size / 2))
+    tried, rows = len(found), np.array(found, dtype=float).reshape(-1, 4)
+    rows = rows[np.abs(rows[:, :2]).max(axis=1, initial=0) <= search]
+    shifts, middles = rows[:, :2], rows[:, 2:]
     if len(shifts) < int(options["least_tiles"]):
         return None
     near = np.hypot(*(shifts - np.median(shifts, axis=0)).T) < 1.0
     if near.sum() < max(int(options["least_tiles"]), 0.5 * tried):
         return None
-    mean, error, used = _robust_mean(shifts[near], float(options["floor_px"]))
+    trend = _trend(middles[near], shifts[near], float(options["floor_px"]), False)
     return {
-        "method": "correlation", "nmatches": int(used.sum()), "significance": None,
-        "dx": float(mean[0]), "dy": float(mean[1]), "dx_err": float(error[0]), "dy_err": float(error[1]),
-        "rotation_deg": None, "scale": None, "flagged_share": None,
+        **_UNMEASURABLE, "method": "correlation", "nmatches": int(trend.used.sum()),
+        "dx": float(trend.shift[0]), "dy": float(trend.shift[1]),
+        "dx_err": float(trend.error[0]), "dy_err": float(trend.error[1]),
     }  # fmt: skip
 
 
-_UNMEASURABLE = {
+_UNMEASURABLE: dict[str, Any] = {
     "method": "unmeasurable", "nmatches": 0, "significance": None, "dx": None, "dy": None, "dx_err": None,
-    "dy_err": None, "rotation_deg": None, "scale": None, "flagged_share": None,
+    "dy_err": None, "rotation_deg": None, "scale": None, "field": None, "field_err": None, "flagged_share": None,
 }  # fmt: skip
 
 
 def measure(frames: Frames, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Measure the shift of every exposure against the combination of the others.
 
+    Parameters
+    ----------
+    frames : Frames
+        Prepared (`frames.prepare`).
+    settings : mapping
+        `log_sigma_px`, and the block `registration`.
+
     Returns
     -------
     dict
-        `exposures`: per exposure rootname, method, number of stars or tiles, dx, dy and their errors (px, along the
-        axes of the drizzled frame), the same in mas, rotation (deg) and scale of the trend.
+        `exposures`: per exposure rootname, method ("sources", "correlation", "unmeasurable", or "no overlap" with any
+        other exposure), number of stars or tiles, dx, dy and their errors (px, along the axes of the drizzled frame,
+        exposure minus the others), the same in mas, rotation (deg) and scale, and `field`, the root mean square
+        displacement (px) that rotation and scale add over the stars.
     """
     exposures = []
     for single in frames.singles:
-        found = _by_sources(single, settings) or _by_correlation(single, settings) or dict(_UNMEASURABLE)
+        found = dict(_UNMEASURABLE)
+        if np.count_nonzero(single.covered & single.others_covered) < LEAST_OVERLAP * np.count_nonzero(single.covered):
+            found["method"] = "no overlap"
+        else:
+            found = _by_sources(single, settings) or _by_correlation(single, settings) or found
         for key in ("dx", "dy", "dx_err", "dy_err"):
             found[f"{key}_mas"] = None if found[key] is None else found[key] * frames.scale * 1e3
         exposures.append({"rootname": single.rootname, **found})
@@ -208,20 +272,31 @@ def measure(frames: Frames, settings: Mapping[str, Any]) -> dict[str, Any]:
 def check(measured: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Judge the worst exposure: its shift may exceed `limit_px` by no more than three times its error.
 
-    An exposure that cannot be measured leaves the verdict open (None). A measured displacement speaks in both
-    policies: a product known to be smeared is not verified, whatever its focus and similarity.
+    The shift is that of the mean with the displacement that rotation and scale add. A measured displacement speaks in
+    both policies: a product known to be smeared is not verified, whatever its focus and similarity. An exposure that
+    cannot be measured, or whose error exceeds `max_error_px` so that a displacement could hide in it, leaves the
+    verdict open (None). An exposure that overlaps no other can smear nothing, and does not count.
     """
-    limit_px = float(settings["registration"]["limit_px"])
-    worst, unknown = None, []
+    options = settings["registration"]
+    worst, unknown, apart = None, [], []
     for exposure in measured["exposures"]:
+        if exposure["method"] == "no overlap":
+            apart.append(exposure["rootname"])
+            continue
         if exposure["dx"] is None:
             unknown.append(exposure["rootname"])
             continue
-        shift = float(np.hypot(exposure["dx"], exposure["dy"]))
-        limit = limit_px + 3.0 * float(np.hypot(exposure["dx_err"], exposure["dy_err"]))
+        shift = float(np.hypot(np.hypot(exposure["dx"], exposure["dy"]), exposure["field"] or 0.0))
+        error = float(np.hypot(np.hypot(exposure["dx_err"], exposure["dy_err"]), exposure["field_err"] or 0.0))
+        limit = float(options["limit_px"]) + 3.0 * error
         if worst is None or shift - limit > worst[0] - worst[1]:
             worst = (shift, limit, exposure["rootname"])
-    note = f"unmeasurable: {', '.join(unknown)}" if unknown else ""
+        if error > float(options["max_error_px"]):
+            unknown.append(exposure["rootname"])
+    note = "; ".join(
+        f"{word}: {', '.join(names)}"
+        for word, names in (("unmeasurable", unknown), ("overlaps no other exposure", apart)) if names
+    )  # fmt: skip
     if worst is None:
         return _check(None, None, None, note)
     failed = worst[0] > worst[1]

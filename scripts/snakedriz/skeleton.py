@@ -10,7 +10,7 @@ own convention for constant arrays. The skeletons of all exposures of one candid
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +169,13 @@ def read_bundle(path: str | Path, owners: list[str] | None = None) -> dict[str, 
     return found
 
 
-def join(skeleton: fits.HDUList, source: str | Path, path: str | Path, drop: tuple[str, ...] = ()) -> None:
+def join(
+    skeleton: fits.HDUList,
+    source: str | Path,
+    path: str | Path,
+    drop: tuple[str, ...] = (),
+    dq: Callable[[int, np.ndarray], np.ndarray] | None = None,
+) -> None:
     """Write an exposure: headers and WCS extensions of `skeleton`, pixels of `source`.
 
     Parameters
@@ -182,6 +188,8 @@ def join(skeleton: fits.HDUList, source: str | Path, path: str | Path, drop: tup
         The exposure to write; not renamed into place here, so that the caller can add to it first.
     drop : tuple of str
         Pixel extensions to leave out (AstroDrizzle needs no ERR unless the weights come from it).
+    dq : callable, optional
+        Called with the EXTVER and the DQ array (ny, nx) of each chip; returns the array to write.
 
     Raises
     ------
@@ -210,7 +218,10 @@ def join(skeleton: fits.HDUList, source: str | Path, path: str | Path, drop: tup
                     for keyword in ("NPIX1", "NPIX2", "PIXVALUE"):
                         if keyword in pixel_hdu.header:
                             header[keyword] = pixel_hdu.header[keyword]
-                out.append(fits.ImageHDU(data=pixel_hdu.data, header=header, do_not_scale_image_data=True))
+                data = pixel_hdu.data
+                if dq is not None and name[0] == "DQ" and data is not None:
+                    data = dq(name[1], data)
+                out.append(fits.ImageHDU(data=data, header=header, do_not_scale_image_data=True))
             else:
                 out.append(copy_extension(hdu))
         out[0].header["NEXTEND"] = len(out) - 1
