@@ -30,7 +30,9 @@ class Run:
         self.output = done.stdout
         self.rules = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", done.stdout)
 
-    def __repr__(self):
+    @property
+    def tail(self):
+        """The end of the output, for the message of a failed test."""
         return f"exit code {self.code}\n{self.output[-6000:]}"
 
 
