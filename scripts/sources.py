@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 with job(snakemake):
     inventory = read_json(snakemake.input.inventory)
     numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
-    verdict = read_json(snakemake.input.metrics)
-    trusted = bool(verdict.get("flags_trusted", False))
+    exposure = next(e for e in inventory["exposures"] if e["rootname"] == snakemake.wildcards.root)
+    trusted = exposure["used"] and read_json(snakemake.input.metrics)["flags_trusted"]
     print("the default candidate's CR flags are", "used" if trusted else "ignored: its alignment is not verified")
+    crmask = snakemake.input.crmask if trusted else None
     write_table(
         snakemake.output.table,
-        sources_.find_sources(snakemake.input.exposure, numbers["sources"], snakemake.input.crmask, trusted),
+        sources_.find_sources(snakemake.input.exposure, numbers["sources"], crmask, trusted),
     )

@@ -48,6 +48,16 @@ def _verified(metrics: Mapping[str, Any], checks: Sequence[Mapping[str, Any]], p
     return bool(relevant) and all(check["passed"] is not False for check in relevant)
 
 
+def _refuse_unknown(limits: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse limits of checks that no candidate has: a misspelt limit must not pass for a met one."""
+    known = {check["name"] for m in metrics for check in m["checks"]} | {"similarity_to_default", "no_harm"}
+    unknown = sorted(set(limits) - known)
+    if unknown and any(m["checks"] for m in metrics):
+        raise SnakedrizError(
+            f"promotion.limits: no check is called {', '.join(unknown)}; there are {', '.join(sorted(known))}"
+        )
+
+
 def worst_registration(metrics: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the largest measured shift of an exposure against the others (px) and its 1-sigma error, None if none."""
     found = []
@@ -169,6 +179,7 @@ def promote(
         result["reason"] = f"not processed: {inventory['reason']}"
         return result
     baseline = next((m for m in metrics if m["candidate"] == "default" and m["outcome"] == "ok"), None)
+    _refuse_unknown(settings.get("limits") or {}, metrics)
     rows = [_row(s, m, baseline, settings) for s, m in zip(solutions, metrics, strict=True)]
     result["candidates"] = rows
     by_name = {row["candidate"]: row for row in rows}

@@ -112,6 +112,11 @@ def test_a_changed_limit_changes_the_outcome_without_new_measurements():
     assert "was 1.0" in result["candidates"][2]["checks"][0]["note"]
 
 
+def test_a_misspelt_limit_is_refused():
+    with pytest.raises(SnakedrizError, match=r"simlarity.*similarity"):
+        promote(INVENTORY, *visit(), {**SETTINGS, "limits": {"simlarity": 2.0}})
+
+
 def test_choose_overrides_and_is_recorded():
     result = promote(INVENTORY, *visit(), {**SETTINGS, "choose": "default"})
     assert result["winner"] == "default"
@@ -130,7 +135,7 @@ def test_not_applicable_candidates_are_rows_with_their_reason():
     solutions, measured = visit()
     for index, name in ((1, "apriori"), (2, "aposteriori")):
         solutions[index] |= {"outcome": "not_applicable", "reason": f"no {name}", "fits": []}
-        measured[index] = {"candidate": name, "outcome": "not_applicable", "reason": f"no {name}"}
+        measured[index] = {"candidate": name, "outcome": "not_applicable", "reason": f"no {name}", "checks": []}
     result = promote(INVENTORY, solutions, measured, SETTINGS)
     assert result["winner"] == "default"
     assert result["verified"] is True
