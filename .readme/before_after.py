@@ -44,8 +44,6 @@ def main(demo: Path, out: Path) -> None:
         near = (sx > 0) & (sx < SIZE) & (sy > 0) & (sy < SIZE)
         axes.scatter(sx[near], sy[near], s=70, facecolors="none", edgecolors="tab:red", linewidths=1.2)
         axes.set_title(f"{label}: {header['WCSNAME']}", fontsize=9)
-        axes.set_xlabel("RA")
-        axes.set_ylabel("Dec")
     figure.savefig(out, dpi=90)
 
 

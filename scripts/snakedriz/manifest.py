@@ -21,6 +21,8 @@ def write_manifest(path: str | Path, files: Iterable[str]) -> None:
 def _value(value: Any, unit: str) -> str:
     if value is None:
         return "not measurable"
+    if isinstance(value, (list, tuple)):
+        return " to ".join(f"{part:.4g}" for part in value) + f" {unit}".rstrip()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return f"{value} {unit}".strip()
     return f"{value:.4g} {unit}".strip()
@@ -79,6 +81,8 @@ def write_trailer(
                 f"{fit['nmatches']} stars, rms {_value(fit['total_rms_mas'], 'mas')}"
                 + (f" ({fit['reason']})" if fit["reason"] else "")
             )
+            if fit["chosen"]:
+                lines += [_check_line({**check, "name": f"fit {check['name']}"}) for check in fit["checks"]]
         lines += [_check_line(check) for check in by_name.get(name, {}).get("checks", [])]
     lines += ["", f"Promoted: {promotion['winner']} {promotion['wcsname'] or ''}".rstrip()]
     lines += [f"    {promotion['reason']}", "", "Products"]

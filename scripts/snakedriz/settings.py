@@ -187,9 +187,16 @@ def _complete(value: Any, schema: Mapping[str, Any]) -> Any:
         return None
     if value is None and "null" not in types and "default" in schema:  # `catalogs:` with nothing behind it
         value = copy.deepcopy(schema["default"])
-    if isinstance(value, Mapping) and "properties" in schema:
+    if isinstance(value, Mapping) and (
+        "properties" in schema or isinstance(schema.get("additionalProperties"), Mapping)
+    ):
         value = {str(key): item for key, item in value.items()}
-        for key, sub in schema["properties"].items():
+        others = schema.get("additionalProperties")
+        if isinstance(others, Mapping):
+            value = {
+                k: item if k in schema.get("properties", {}) else _complete(item, others) for k, item in value.items()
+            }
+        for key, sub in schema.get("properties", {}).items():
             if key in value:
                 value[key] = _complete(value[key], sub)
             elif "default" in sub:

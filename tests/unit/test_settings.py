@@ -177,3 +177,10 @@ def test_software_versions():
     found = settings.software_versions()
     assert set(found) == {"snakedriz", *settings.PACKAGES}
     assert found["numpy"][0].isdigit()
+
+
+@pytest.mark.parametrize(("text", "value"), [("-1.0", -1.0), ("[-2, 3]", [-2, 3]), (0.5, 0.5)])
+def test_limits_from_the_command_line_are_numbers(text, value):
+    """Snakemake hands the numbers of `--config promotion={limits: {similarity: -1.0}}` on as text."""
+    config = settings.validate_config({"promotion": {"limits": {"similarity": text}}})
+    assert config["promotion"]["limits"] == {"similarity": value}
