@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import erf
+from snakedriz import frames, metrics, settings
 
 Array = NDArray[np.float64]
 SCALE = 0.05  # arcsec per pixel
@@ -119,9 +122,8 @@ def singles(scene: Scene) -> tuple[list[Array], list[NDArray[np.bool_]], list[ND
 def _drizcr(scene: Scene, images: list[Array], covered: list[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
     """Flag as drizCR does: |image - model| > scale * derivative + snr * noise, the derivative being the model's."""
     stack = np.where(covered, images, np.nan)
-    with np.errstate(all="ignore"):
-        model = np.nanmin(stack, axis=0) if len(images) == 2 else np.nanmedian(stack, axis=0)
-    model = np.nan_to_num(model)
+    stack[:, ~np.any(covered, axis=0)] = 0.0
+    model = np.nanmin(stack, axis=0) if len(images) == 2 else np.nanmedian(stack, axis=0)
     padded = np.pad(model, 1, mode="edge")
     derivative = np.max(
         [np.abs(model - np.roll(padded, (a, b), (0, 1))[1:-1, 1:-1]) for a, b in ((0, 1), (0, -1), (1, 0), (-1, 0))],
@@ -176,3 +178,29 @@ def write(scene: Scene, directory: Path, name: str = "x") -> tuple[Path, Path]:
         ]
     bundle.writeto(paths[1], overwrite=True)
     return paths
+
+
+def numbers(instrument: str = "ACS", detector: str = "WFC") -> dict[str, Any]:
+    """Return the block `verification` of config/detectors.yaml."""
+    path = Path(__file__).resolve().parents[1] / "config" / "detectors.yaml"
+    everything = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return settings.detector_settings(everything, instrument, detector)["verification"]
+
+
+def read(scene: Scene, directory: Path) -> frames.Frames:
+    """Make a scene and read it back, prepared."""
+    return frames.prepare(frames.read(*write(scene, directory)), float(numbers()["log_sigma_px"]))
+
+
+def assess(scene: Scene, directory: Path, **others: Any) -> dict[str, Any]:
+    """Make a scene and verify it as a candidate."""
+    product, singles_ = write(scene, directory)
+    solution = {"candidate": "default", "outcome": "ok", "reason": "", "wcsname": "IDC_x"}
+    found = metrics.assess_candidate(product, singles_, solution, numbers(), **others)
+    settings.check(found, settings.read_schema("metrics"), "metrics")
+    return found
+
+
+def check(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return one check by name."""
+    return next(check for check in found["checks"] if check["name"] == name)

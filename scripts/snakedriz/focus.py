@@ -109,9 +109,7 @@ def measure(frames: Frames, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "formulas": FORMULAS,
         "sigma_px": sigma,
-        "singles": [
-            {"rootname": s.rootname, **_entry(s.response, s.image, mask, s.exptime)} for s in frames.singles
-        ],
+        "singles": [{"rootname": s.rootname, **_entry(s.response, s.image, mask, s.exptime)} for s in frames.singles],
         "product": _entry(frames.response, frames.product, mask, total),
     }
 
@@ -141,8 +139,8 @@ def check(measured: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str,
     if any((entry["significance"] or 0.0) < least for entry in entries):
         return _check(None, None, None, f"no unmasked source of {least:g} times the noise in every image")
     values = [entry["value"] for entry in measured["singles"]]
-    widest = 3.0 * max(entry["error"] for entry in entries) + float(settings["focus_allowance"]) * float(np.mean(values))
-    return _verdict(values, measured["product"]["value"], widest)
+    allowance = float(settings["focus_allowance"]) * float(np.mean(values))
+    return _verdict(values, measured["product"]["value"], 3.0 * max(e["error"] for e in entries) + allowance)
 
 
 def _verdict(values: Sequence[float], product: float, widening: float) -> dict[str, Any]:

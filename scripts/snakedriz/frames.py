@@ -86,13 +86,15 @@ class Frames:
 def read_product(path: str | Path) -> tuple[Image, Mask, float]:
     """Read a product: image with 0 where it has no weight, coverage, and scale in arcsec per pixel."""
     with fits.open(path, memmap=False) as hdul:
-        image = hdul["SCI"].data.astype(np.float32, copy=False)
+        image = hdul["SCI"].data.astype(np.float32)
         covered = np.isfinite(image) & (hdul["WHT"].data > 0)
         scale = float(np.mean(proj_plane_pixel_scales(WCS(hdul["SCI"].header)))) * 3600.0
         unit = str(hdul["SCI"].header.get("BUNIT", "")).upper()
         exptime = float(hdul[0].header.get("EXPTIME", 1.0))
-    image = np.where(covered, image, np.float32(0))
-    return (image if unit.endswith("/S") else image / np.float32(exptime)), covered, scale
+    image[~covered] = 0
+    if not unit.endswith("/S"):
+        image /= np.float32(exptime)
+    return image, covered, scale
 
 
 def source_response(image: Image, sigma: float) -> Image:
@@ -124,8 +126,9 @@ def read(product: str | Path, singles: str | Path) -> Frames:
     with fits.open(singles, memmap=False) as hdul:
         for version in sorted(h.header["EXTVER"] for h in hdul[1:] if h.name == "SCI"):
             header, mask = hdul["SCI", version].header, hdul["MASK", version].data
-            has = (mask & COVERED) > 0
-            data = np.where(has, hdul["SCI", version].data.astype(np.float32, copy=False), np.float32(0))
+            data = hdul["SCI", version].data.astype(np.float32)
+            has = ((mask & COVERED) > 0) & np.isfinite(data)
+            data[~has] = 0
             frames.singles.append(
                 Single(str(header["ROOTNAME"]), float(header["EXPTIME"]), data, has, (mask & CR_TOUCHED) > 0)
             )

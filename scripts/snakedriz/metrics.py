@@ -10,6 +10,19 @@ import numpy as np
 
 from . import focus, frames, registration, similarity
 
+NOTHING_TO_COMPARE = "nothing to compare, the relative alignment is not in question: "
+
+
+def _plain(value: Any) -> Any:
+    """Replace what JSON cannot carry: NaN and infinities by None, numpy scalars by Python's."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
 
 def _census(found: frames.Frames) -> list[dict[str, Any]]:
     """Share of each exposure's pixels that the CR step flagged, per second against the median of the others.
@@ -18,7 +31,7 @@ def _census(found: frames.Frames) -> list[dict[str, Any]]:
     was hit by something.
     """
     shares = [
-        float(np.count_nonzero(s.touched & s.covered)) / max(1, np.count_nonzero(s.covered)) for s in found.singles
+        float(np.count_nonzero(s.touched & s.covered)) / max(1, int(np.count_nonzero(s.covered))) for s in found.singles
     ]
     rates = [share / single.exptime for share, single in zip(shares, found.singles, strict=True)]
     rows = []
@@ -38,8 +51,9 @@ def _census_check(rows: Sequence[Mapping[str, Any]], limit: float) -> dict[str, 
     worst = max(known, key=lambda row: row["ratio_to_others"], default=None)
     value = worst["ratio_to_others"] if worst else None
     return {
-        "name": "cr_census", "value": value, "limit": limit, "unit": "", "passed": None if value is None else value <= limit,
-        "policy": [], "note": f"a warning only; most flagged per second: {worst['rootname']}" if worst else "no flags",
+        "name": "cr_census", "value": value, "limit": limit, "unit": "",
+        "passed": None if value is None else value <= limit, "policy": [],
+        "note": f"a warning only; most flagged per second: {worst['rootname']}" if worst else "no flags",
     }  # fmt: skip
 
 
@@ -89,7 +103,8 @@ def assess_candidate(
     dict
         The content of metrics.json: `verified` by policy, `checks` with value, limit and outcome, and what each was
         made of. `flags_trusted` says whether later candidates may reuse this one's CR flags: where its alignment is
-        verified both ways.
+        verified both ways. A single exposure, and exposures without overlap, are verified as nothing can be smeared;
+        their only check says so.
     """
     result: dict[str, Any] = {
         "schema": "metrics/1",
@@ -102,19 +117,18 @@ def assess_candidate(
         "checks": [],
     }
     if solution["outcome"] != "ok" or product is None or singles is None:
-        return result
+        return _plain(result)
     found = frames.read(product, singles)
     if len(found.singles) == 1:
-        note = "one exposure: there is no relative alignment to verify"
-        check = {"name": "similarity", "value": None, "limit": None, "unit": "", "passed": None, "note": note}
-        result["checks"] = [{**check, "policy": ["documented", "measured"]}]
-        return {**result, "verified": {"documented": True, "measured": True}, "flags_trusted": True}
+        return _plain(_not_in_question(result, "one exposure"))
     frames.prepare(found, float(settings["log_sigma_px"]))
     limit = float(settings["similarity_limit"])
     result["focus"] = focus.measure(found, settings)
     result["similarity"] = similarity.measure(found, settings)
     result["registration"] = registration.measure(found, settings)
     result["cr_census"] = _census(found)
+    if all(exposure["method"] == "no overlap" for exposure in result["registration"]["exposures"]):
+        return _plain(_not_in_question(result, "no exposure overlaps another"))
     checks = [
         focus.check(result["focus"], settings),
         similarity.check(result["similarity"], limit),
@@ -128,7 +142,17 @@ def assess_candidate(
     result["checks"] = checks
     result["verified"] = {policy: verdict(checks, policy, len(found.singles)) for policy in result["verified"]}
     result["flags_trusted"] = all(result["verified"].values())
-    return result
+    return _plain(result)
+
+
+def _not_in_question(result: Mapping[str, Any], why: str) -> dict[str, Any]:
+    """Verify without a check what no relative alignment can have smeared, as the document does; say so."""
+    check = {
+        "name": "similarity", "value": None, "limit": None, "unit": "", "passed": None,
+        "policy": ["documented", "measured"], "note": NOTHING_TO_COMPARE + why,
+    }  # fmt: skip
+    verdicts = {"documented": True, "measured": True}
+    return {**result, "checks": [check], "verified": verdicts, "flags_trusted": True}
 
 
 def _to_default_check(measured: Mapping[str, Any], default_metrics: Mapping[str, Any], limit: float) -> dict[str, Any]:

@@ -226,7 +226,7 @@ def _sentence(winner: Mapping[str, Any], verified: bool, said: Sequence[str]) ->
     """Say in one sentence why the winner won."""
     name = winner["candidate"]
     if not verified:
-        return f"default is promoted unverified, because nothing is verified: {'; '.join(said)}"
+        return f"nothing is verified, so the default stands, unverified: {'; '.join(said)}"
     fit = winner.get("fit")
     how = (
         f" and its fit to {fit['catalog']} ({fit['nmatches']} stars, quality {winner['fit_quality']}) is valid"
@@ -234,4 +234,4 @@ def _sentence(winner: Mapping[str, Any], verified: bool, said: Sequence[str]) ->
         else ""
     )
     rest = f"; {'; '.join(said)}" if said else ""
-    return f"{name} is promoted: it is verified{how}{rest}"
+    return f"{name} is verified{how}{rest}"

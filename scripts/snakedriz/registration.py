@@ -134,9 +134,10 @@ def _trend(positions: Array, difference: Array, floor: float, linear: bool) -> T
         if linear and norm > 0:
             p = float((u * d).sum()) / norm
             q = float((u[:, 0] * d[:, 1] - u[:, 1] * d[:, 0]).sum()) / norm
-        residual = difference - middle - np.column_stack([p * offset[:, 0] - q * offset[:, 1], p * offset[:, 1] + q * offset[:, 0]])
-        spread = 1.4826 * np.median(np.abs(residual - np.median(residual[used], axis=0))[used], axis=0) + 1e-3
-        now = (np.abs(residual - np.median(residual[used], axis=0)) < 3.5 * spread).all(axis=1)
+        x, y = offset.T
+        residual = difference - middle - np.column_stack([p * x - q * y, p * y + q * x])
+        distance = np.abs(residual - np.median(residual[used], axis=0))
+        now = (distance < 3.5 * (1.4826 * np.median(distance[used], axis=0) + 1e-3)).all(axis=1)
         if now.sum() < (_LEAST_LINEAR if linear else 3) or (now == used).all():
             break
         used = now
@@ -214,7 +215,7 @@ def _by_correlation(single: Single, settings: Mapping[str, Any]) -> dict[str, An
         )
         if not a.any() or not b.any():
             continue
-        shift, _, _ = phase_cross_correlation(a, b, upsample_factor=20, normalization=None)
+        shift, _, _ = phase_cross_correlation(a, b, upsample_factor=100, normalization=None)
         found.append((-shift[1], -shift[0], x + size / 2, y + size / 2))
     tried, rows = len(found), np.array(found, dtype=float).reshape(-1, 4)
     rows = rows[np.abs(rows[:, :2]).max(axis=1, initial=0) <= search]
@@ -256,17 +257,28 @@ def measure(frames: Frames, settings: Mapping[str, Any]) -> dict[str, Any]:
         exposure minus the others), the same in mas, rotation (deg) and scale, and `field`, the root mean square
         displacement (px) that rotation and scale add over the stars.
     """
-    exposures = []
+    exposures, limit = [], float(settings["registration"]["limit_px"])
     for single in frames.singles:
         found = dict(_UNMEASURABLE)
         if np.count_nonzero(single.covered & single.others_covered) < LEAST_OVERLAP * np.count_nonzero(single.covered):
             found["method"] = "no overlap"
         else:
-            found = _by_sources(single, settings) or _by_correlation(single, settings) or found
+            sources = _by_sources(single, settings)
+            precise = sources is not None and 3.0 * shift_error(sources)[1] <= limit
+            # Few or broad sources: their correlation may know better.
+            tiles = None if precise else _by_correlation(single, settings)
+            found = min((f for f in (sources, tiles) if f is not None), key=lambda f: shift_error(f)[1], default=found)
         for key in ("dx", "dy", "dx_err", "dy_err"):
             found[f"{key}_mas"] = None if found[key] is None else found[key] * frames.scale * 1e3
         exposures.append({"rootname": single.rootname, **found})
     return {"exposures": exposures, "scale_arcsec": frames.scale}
+
+
+def shift_error(exposure: Mapping[str, Any]) -> tuple[float, float]:
+    """Total displacement of a measured exposure (mean shift, rotation and scale in quadrature) and its error, px."""
+    shift = np.sqrt(exposure["dx"] ** 2 + exposure["dy"] ** 2 + (exposure["field"] or 0.0) ** 2)
+    error = np.sqrt(exposure["dx_err"] ** 2 + exposure["dy_err"] ** 2 + (exposure["field_err"] or 0.0) ** 2)
+    return float(shift), float(error)
 
 
 def check(measured: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,8 +298,7 @@ def check(measured: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str,
         if exposure["dx"] is None:
             unknown.append(exposure["rootname"])
             continue
-        shift = float(np.hypot(np.hypot(exposure["dx"], exposure["dy"]), exposure["field"] or 0.0))
-        error = float(np.hypot(np.hypot(exposure["dx_err"], exposure["dy_err"]), exposure["field_err"] or 0.0))
+        shift, error = shift_error(exposure)
         limit = float(options["limit_px"]) + 3.0 * error
         if worst is None or shift - limit > worst[0] - worst[1]:
             worst = (shift, limit, exposure["rootname"])

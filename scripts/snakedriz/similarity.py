@@ -21,22 +21,24 @@ FORMULAS = {
 NOTHING_AGREES = 2.0
 #: The region of largest overlap serves an exposure if it holds at least this share of its pixels; a sliver does not.
 LEAST_REGION = 0.05
+#: Grids of one visit's products differ by less (px): they follow the WCS of the exposures.
+MOST_SHIFT = 64.0
 
 
-def without_share(product: Image, single: Image, share: Image | float, cap: float) -> Image:
+def without_share(product: Image, single: Image, share: Image, cap: float) -> Image:
     """Take a single's own share out of the (filtered) product; the filter is linear.
 
     Parameters
     ----------
     product, single : ndarray of float32, shape (ny, nx)
-    share : ndarray or float
+    share : ndarray of float32, shape (ny, nx)
         The single's part in the product's weight, 0 to 1.
     cap : float
         Largest share taken out. What is left of the product after more than that is too noisy to compare with: the
         exposure then *is* the product, and the index says so.
     """
-    part = np.minimum(share, np.float32(cap)).astype(np.float32) if isinstance(share, np.ndarray) else min(share, cap)
-    return (product - part * single) / (1 - part)
+    part = np.minimum(share, np.float32(cap))
+    return ((product - part * single) / (np.float32(1) - part)).astype(np.float32, copy=False)
 
 
 def compare(
@@ -157,8 +159,9 @@ def check(measured: Mapping[str, Any], limit: float) -> dict[str, Any]:
     value = measured["index"]
     worst = next((e["rootname"] for e in measured["exposures"] if e["index"] == value), "") if value is not None else ""
     return {
-        "name": "similarity", "value": value, "limit": limit, "unit": "", "passed": None if value is None else value < limit,
-        "policy": ["documented"], "note": f"worst: {worst}" if worst else "no sources to compare",
+        "name": "similarity", "value": value, "limit": limit, "unit": "",
+        "passed": None if value is None else value < limit, "policy": ["documented"],
+        "note": f"worst: {worst}" if worst else "no sources to compare",
     }  # fmt: skip
 
 
@@ -185,11 +188,14 @@ def to_default(frames: Frames, default: Image, default_covered: Mask, settings: 
             for filtered, covered in ((theirs_filtered, theirs_covered), (mine_filtered, mine_covered))
         )
         shift, _, _ = phase_cross_correlation(a, b, upsample_factor=20, normalization=None)
+        if np.abs(shift).max() > MOST_SHIFT:  # unrelated frames: they are compared as they lie, and differ
+            shift = np.zeros(2)
     # The filtered image is smooth on the scale of a pixel, which linear interpolation needs.
     moved = ndimage.shift(mine_filtered, shift, order=1, mode="constant", cval=0.0, output=np.float32)
     edge = int(np.ceil(np.abs(shift).max())) + round(3 * sigma)
     region = eroded(mine_covered & theirs_covered, edge)
-    found = compare(moved, theirs_filtered, region, None, None, 1.0, settings)
+    # The default is the truth here, as a single is for its product: the distance is per source pixel of it.
+    found = compare(theirs_filtered, moved, region, None, None, 1.0, settings)
     return {"formulas": FORMULAS, "shift_px": [float(shift[1]), float(shift[0])], **found}
 
 

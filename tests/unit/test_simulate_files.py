@@ -112,6 +112,7 @@ def test_mdriztab_rows_are_chosen_by_drizzlepac(truth, monkeypatch, count, bits,
     for name in ("static", "skysub", "driz_separate", "median", "blot", "driz_cr"):
         assert found[name] is several
     assert found["driz_combine"] is True
+    assert found["build"] is True
     assert found["final_scale"] is None  # undefined: AstroDrizzle decides
     assert (found["final_kernel"], found["final_pixfrac"], found["final_wht_type"]) == ("square", 1.0, "EXP")
 

@@ -244,6 +244,7 @@ def write_association(path: Path, asn: str, rootnames: Sequence[str]) -> None:
         "FILETYPE": "ASN_TABLE",
         "TELESCOP": "HST",
         "INSTRUME": "ACS",
+        "DETECTOR": "WFC",
         "ROOTNAME": asn,
         "ASN_ID": asn.upper(),
         "ASN_TAB": path.name,

@@ -176,6 +176,7 @@ def _mdriztab(name: str) -> fits.HDUList:
         "driz_cr": several,
         "driz_cr_corr": [False] * len(counts),
         "driz_combine": [True] * len(counts),
+        "build": [True] * len(counts),  # runastrodriz counts on it: it looks for one file with all extensions
     }
     # drizzlepac.mdzhandler knows only the formats nA, 1J, 1E and 1L; anything else is "unrecognized".
     columns = [fits.Column(n, f"{max(map(len, v))}A", array=v) for n, v in strings.items()]
