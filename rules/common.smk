@@ -18,6 +18,7 @@ DETECTORS = settings.load_detectors(
     Path(workflow.basedir) / "config" / "detectors.yaml"
 )
 OUT = CONFIG["output"]
+settings.check_output(OUT)
 CATALOGS = {entry["name"]: entry for entry in CONFIG["catalogs"]}
 REFERENCE_DIRECTORIES = settings.reference_directories(CONFIG, os.environ)
 

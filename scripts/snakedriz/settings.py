@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import importlib.metadata
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -271,6 +272,25 @@ def reference_directories(config: Mapping[str, Any], environ: Mapping[str, str])
     references = config.get("references") or {}
     found = {name: references.get(name) or environ.get(name) for name in REFERENCE_VARIABLES}
     return {name: folder for name, folder in found.items() if folder}
+
+
+def check_output(path: str | Path) -> None:
+    """Refuse an output folder that cannot be written to, before any job is planned.
+
+    Raises
+    ------
+    SnakedrizError
+        If the folder, or the nearest one above it that exists, is not a folder or not writable.
+    """
+    folder = Path(path).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise SnakedrizError(f"output: {folder} is a file, so {path} cannot be a folder; choose another `output:`")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SnakedrizError(
+            f"output: {folder} cannot be written to; change its permissions or choose another `output:`"
+        )
 
 
 def load_detectors(path: str | Path) -> dict[str, Any]:

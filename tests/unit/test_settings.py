@@ -184,3 +184,14 @@ def test_limits_from_the_command_line_are_numbers(text, value):
     """Snakemake hands the numbers of `--config promotion={limits: {similarity: -1.0}}` on as text."""
     config = settings.validate_config({"promotion": {"limits": {"similarity": text}}})
     assert config["promotion"]["limits"] == {"similarity": value}
+
+
+def test_an_output_folder_that_cannot_be_is_refused(tmp_path, monkeypatch):
+    settings.check_output(tmp_path / "new" / "results")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SnakedrizError, match="is a file"):
+        settings.check_output(tmp_path / "file" / "results")
+    # root may write anywhere, so the answer of the operating system is what is replaced
+    monkeypatch.setattr(settings.os, "access", lambda *_: False)
+    with pytest.raises(SnakedrizError, match="cannot be written to"):
+        settings.check_output(tmp_path / "results")
