@@ -268,13 +268,13 @@ def aposteriori(skeletons: Skeletons, fit: Mapping[str, Any] | None, reason: str
 def _fit_keywords(header: fits.Header, result: Mapping[str, Any], fit: Mapping[str, Any], hdrname: str) -> None:
     """Write what HST users read from a fitted SCI header: RMS in mas, errors of the zero point in deg."""
     header["HDRNAME"] = (hdrname, "name of the headerlet of this WCS")
-    header["NMATCHES"] = (int(result["nmatches"]), "sources matched to the catalogue")
+    header["NMATCHES"] = (int(result["nmatches"] or 0), "sources matched to the catalogue")
     header["CATALOG"] = (str(fit["catalog"]), "astrometric catalogue of the fit")
     header["FITGEOM"] = (str(fit["fitgeom_used"]), "geometry of the fit")
-    header["RMS_RA"] = (float(result["rms_ra_mas"]), "[mas] RMS of the fit in RA*cos(Dec)")
-    header["RMS_DEC"] = (float(result["rms_dec_mas"]), "[mas] RMS of the fit in Dec")
-    header["CRDER1"] = (float(result["rms_ra_mas"]) / 3.6e6, "[deg] random error in RA")
-    header["CRDER2"] = (float(result["rms_dec_mas"]) / 3.6e6, "[deg] random error in Dec")
+    for axis, name, key in (("RA", "rms_ra_mas", "RMS_RA"), ("Dec", "rms_dec_mas", "RMS_DEC")):
+        if result[name] is not None:  # an exposure without stars of its own, carried along by the others
+            header[key] = (float(result[name]), f"[mas] RMS of the fit in {axis}")
+            header[f"CRDER{1 if axis == 'RA' else 2}"] = (float(result[name]) / 3.6e6, f"[deg] random error in {axis}")
 
 
 def about(solution: Mapping[str, Any]) -> dict[str, str]:

@@ -275,6 +275,20 @@ def test_a_fit_reaches_both_chips_and_both_kinds(small_visit, default_skeletons)
         )
 
 
+def test_an_exposure_that_the_others_carry_along_has_no_rms_of_its_own(small_visit, default_skeletons):
+    build = _fit(small_visit)
+    exposures = [
+        {"rootname": p.stem[:9], "chips": build(default_skeletons[p.stem]), "nmatches": n, "rms_ra_mas": rms,
+         "rms_dec_mas": rms} for p, n, rms in zip(small_visit.flc, (40, 0), (3.0, None), strict=True)
+    ]  # fmt: skip
+    fit = {"catalog": "GAIAeDR3", "wcs_kind": "REL", "fitgeom_used": "rscale", "exposures": exposures}
+    assert candidates.aposteriori(default_skeletons, fit, "the only one")["outcome"] == "ok"
+    first, second = (default_skeletons[p.stem]["SCI", 1].header for p in small_visit.flc)
+    assert (first["NMATCHES"], first["RMS_RA"]) == (40, 3.0)
+    assert second["NMATCHES"] == 0
+    assert "RMS_RA" not in second
+
+
 def test_no_valid_fit_is_an_outcome(default_skeletons):
     assert candidates.aposteriori(default_skeletons, None, "4 sources")["outcome"] == "not_applicable"
 
