@@ -255,10 +255,12 @@ def drizzle(
                 drop=() if keep_error else ("ERR",),
                 dq=with_cr_flags(flags.get(exposure.rootname)),
             )
+        # In memory AstroDrizzle keeps its single drizzles to itself, so only where they are not wanted: the same
+        # bits, 1.4 GB less written per full-frame run of four exposures, 1.1 GB more memory (measured).
         options: dict[str, Any] = {
             **parameters, "driz_separate": True, "build": True, "context": True, "mdriztab": False,
             "updatewcs": False, "resetbits": 0, "crbit": CR_BIT, "preserve": False, "clean": False,
-            "driz_sep_fillval": 0.0, "in_memory": False, "num_cores": cores, "runfile": "",
+            "driz_sep_fillval": 0.0, "in_memory": singles is None, "num_cores": cores, "runfile": "",
         }  # fmt: skip
         if mode == "reuse":
             options |= REUSE
