@@ -17,9 +17,10 @@ with job(snakemake):
     if snakemake.params.epoch is not None:
         # the configuration says when positions hold that the table gives no epoch for
         table["epoch"][~np.isfinite(table["epoch"])] = snakemake.params.epoch
-    epoch = field.mean_epoch(inventory)
-    outlines = field.outlines(skeleton.read_bundle(snakemake.input.wcs))
-    write_table(
-        snakemake.output.table,
-        reference.at_epoch(reference.cut_to_footprint(table, outlines, numbers["fitting"]["margin_arcsec"]), epoch),
-    )
+    if inventory["outcome"] == "process":
+        outlines = field.outlines(skeleton.read_bundle(snakemake.input.wcs))
+        table = reference.cut_to_footprint(table, outlines, numbers["fitting"]["margin_arcsec"])
+        table = reference.at_epoch(table, field.mean_epoch(inventory))
+    else:
+        table = table[:0]  # no exposure is used, so there is no field
+    write_table(snakemake.output.table, table)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 with job(snakemake):
     inventory = read_json(snakemake.input.inventory)
     numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
-    start, skeletons = candidates.starting_point(snakemake.input.start)
+    start, skeletons = "default", {}
+    if inventory["outcome"] == "process":
+        start, skeletons = candidates.starting_point(snakemake.input.start)
     tables = {Path(path).stem: path for path in snakemake.input.sources}
     exposures = [
         ExposureSources(

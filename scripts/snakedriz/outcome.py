@@ -30,8 +30,3 @@ def write_card(path: str | Path, solution: Mapping[str, Any]) -> None:
     hdu.header["REASON"] = solution["reason"].encode("ascii", "replace").decode()
     with whole(path) as temporary:
         hdu.writeto(temporary)
-
-
-def is_card(path: str | Path) -> bool:
-    """Whether a file is an outcome card."""
-    return "OUTCOME" in fits.getheader(path)

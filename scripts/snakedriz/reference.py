@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import NotApplicable, SnakedrizError
+from .errors import SnakedrizError
 
 #: Normal form: column, unit, dtype, and the names (lower case) under which catalogues carry it, best first.
 COLUMNS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
@@ -287,16 +287,3 @@ def tangent_plane(
     xi = np.cos(d) * np.sin(a) / safe * scale
     eta = (np.sin(d) * np.cos(d0) - np.cos(d) * np.sin(d0) * np.cos(a)) / safe * scale
     return xi, eta, front
-
-
-def require_rows(table: Table, least: int, name: str) -> Table:
-    """Return `table` if it has at least `least` rows.
-
-    Raises
-    ------
-    NotApplicable
-        Otherwise, with the numbers.
-    """
-    if len(table) < least:
-        raise NotApplicable(f"{name} has {len(table)} rows in the field; at least {least} are needed")
-    return table

@@ -245,20 +245,6 @@ def environment_switches(environ: Mapping[str, str]) -> dict[str, bool]:
     return switches
 
 
-def candidates_in_force(config: Mapping[str, Any], switches: Mapping[str, bool]) -> list[str]:
-    """Return the candidates to make, in their order: those of the configuration less those switched off.
-
-    Parameters
-    ----------
-    config : mapping
-        Validated configuration.
-    switches : mapping
-        From `environment_switches`.
-    """
-    off = {candidate for key, candidate in SWITCHES.values() if not switches[key]}
-    return [name for name in CANDIDATES if name in config["candidates"] and name not in off]
-
-
 def reference_directories(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     """Return where reference files are: from ``jref``, ``iref`` and ``uref`` to a folder, as far as they are set.
 

@@ -130,7 +130,6 @@ def test_environment_switches():
     for value in ("off", "No", "FALSE"):
         off = settings.environment_switches({"ASTROMETRY_COMPUTE_APOSTERIORI": value})
         assert off == {"apply_apriori": True, "compute_aposteriori": False}
-        assert settings.candidates_in_force(defaults(), off) == ["default", "apriori"]
     with pytest.raises(SnakedrizError, match="ASTROMETRY_APPLY_APRIORI is 'maybe'; expected one of on, yes, true"):
         settings.environment_switches({"ASTROMETRY_APPLY_APRIORI": "maybe"})
     with pytest.raises(SnakedrizError, match=r"STEP_CONTROL .*set ASTROMETRY_APPLY_APRIORI, its successor"):

@@ -137,6 +137,21 @@ def test_one_empty_exposure_is_left_out_and_said_so(copy):
     assert "zero" in second["reason"]
 
 
+def test_no_usable_exposure_is_recorded_and_nothing_looks_finished(copy):
+    """Only the pixels say that they are empty, so products were planned: the reason is recorded, and no image made."""
+    for path in (copy / "data").glob("*_fl?.fits"):
+        with fits.open(path, mode="update") as hdul:
+            for chip in (1, 2):
+                hdul["SCI", chip].data[:] = 0
+    done = workflow.run(copy)
+    assert done.code == 1
+    assert "nothing to drizzle" in done.output, done.tail
+    found = workflow.promotion(copy)
+    assert found["winner"] is None
+    assert "zero" in found["reason"]
+    assert not list((copy / "results/jdemo1010/final").glob("*.fits"))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
