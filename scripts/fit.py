@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 with job(snakemake):
     inventory = read_json(snakemake.input.inventory)
     numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
-    start, skeletons = "default", {}
+    start = "default"
+    skeletons: candidates.Skeletons = {}
     if inventory["outcome"] == "process":
         start, skeletons = candidates.starting_point(snakemake.input.start)
     tables = {Path(path).stem: path for path in snakemake.input.sources}
