@@ -1,5 +1,5 @@
 # snakedriz: align HST exposures to the Gaia frame, verify the alignment, drizzle.
-# Targets: all (the default), candidates, demo; or any file below the output folder.
+# Targets: all (the default), candidates, pictures, fetch, demo; or any file below the output folder.
 from snakemake.utils import min_version
 
 min_version("9.14")
@@ -9,6 +9,7 @@ configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 
 
 include: "rules/common.smk"
+include: "rules/fetch.smk"
 include: "rules/demo.smk"
 include: "rules/inventory.smk"
 include: "rules/candidates.smk"
@@ -17,11 +18,13 @@ include: "rules/visit.smk"
 include: "rules/drizzle.smk"
 include: "rules/verify.smk"
 include: "rules/promote.smk"
+include: "rules/report.smk"
 
 
 localrules:
     all,
     candidates,
+    pictures,
 
 
 rule all:
@@ -35,3 +38,9 @@ rule candidates:
     input:
         wanted_results,
         wanted_candidate_files,
+
+
+rule pictures:
+    # The default beside every other candidate: side by side, blinking, and the offset between them.
+    input:
+        wanted_pictures,

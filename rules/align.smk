@@ -47,7 +47,7 @@ rule catalog:
     input:
         inventory=rules.inventory.output.inventory,
         wcs=rules.default_solution.output.wcs,
-        file=lambda w: CATALOGS[w.catalog]["file"],
+        file=lambda w: catalog_file(w.asn, w.catalog),
     output:
         table=f"{OUT}/{{asn}}/catalogs/{{catalog}}.ecsv",
     log:

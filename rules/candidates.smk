@@ -1,4 +1,5 @@
 # Needs: inventory.json; headerlets and guide-star offsets (a priori); fits (a posteriori).
+# Also needs: the exposures' own solutions, or folders of headerlets (solutions asked for by name).
 # Makes: for each candidate solution.json (the outcome, and why) and a bundle of header skeletons with its WCS. A new
 # kind of solution is one more rule here; everything after it takes {candidate} as a wildcard.
 
@@ -18,13 +19,31 @@ def all_exposure_files(wildcards):
 def headerlet_files(wildcards):
     """Headerlets named after a member: what is known before they are opened (DESTIM decides in the job)."""
     folder = CONFIG["solutions"]["headerlets"]
+    if (
+        folder == "fetch"
+    ):  # the index stands for all of them: which there are is not known before they are fetched
+        return fetched(headerlet_index(areas_.visit(wildcards.asn)))
     return (
         associations_.headerlets_for(folder, members(wildcards.asn)) if folder else []
     )
 
 
+def headerlets_asked_for(wildcards):
+    """Headerlets of a candidate's own folder: those for the members, and those that do not say what they are for."""
+    folder = CONFIG["alternatives"][wildcards.candidate].get("headerlets")
+    if not folder:
+        return []
+    return [
+        *associations_.headerlets_for(folder, members(wildcards.asn)),
+        *associations_.unreadable_headerlets(folder),
+    ]
+
+
 def offsets_file(wildcards):
-    return CONFIG["solutions"]["offsets"] or []
+    given = CONFIG["solutions"]["offsets"]
+    if given == "fetch":
+        return fetched(f"{FETCHED}/offsets/{areas_.visit(wildcards.asn)}.ecsv")
+    return given or []
 
 
 def start_of_fit(wildcards):
@@ -83,13 +102,40 @@ rule apriori_solution:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,
     params:
-        headerlets=CONFIG["solutions"]["headerlets"],
+        headerlets=lambda w: headerlet_folder(w.asn),
         enabled=SWITCHES["apply_apriori"],
         versions=VERSIONS,
     message:
         "{wildcards.asn}: best pre-computed WCS (a priori)"
     script:
         "../scripts/apriori_solution.py"
+
+
+rule named_solution:
+    # A solution that exists, asked for by WCSNAME, HDRNAME or folder; from the exposures as they came.
+    input:
+        inventory=rules.inventory.output.inventory,
+        exposures=all_exposure_files,
+        headerlets=headerlets_asked_for,
+    output:
+        solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
+        wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
+    log:
+        f"{OUT}/{{asn}}/logs/{{candidate}}_solution.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/{{candidate}}_solution.tsv"
+    wildcard_constraints:
+        candidate="|".join(CONFIG["alternatives"]) or "(?!)",
+    resources:
+        mem_mb=lambda w, attempt: 600 * attempt,
+        runtime=10,
+    params:
+        wanted=lambda w: CONFIG["alternatives"][w.candidate],
+        versions=VERSIONS,
+    message:
+        "{wildcards.asn}: the solution {wildcards.candidate} of the exposures"
+    script:
+        "../scripts/named_solution.py"
 
 
 rule aposteriori_solution:

@@ -20,6 +20,7 @@ DETECTORS = settings.load_detectors(
 OUT = CONFIG["output"]
 settings.check_output(OUT)
 CATALOGS = {entry["name"]: entry for entry in CONFIG["catalogs"]}
+CONFIG["references"] |= settings.fetched_references(CONFIG, os.environ)
 REFERENCE_DIRECTORIES = settings.reference_directories(CONFIG, os.environ)
 
 
@@ -28,7 +29,7 @@ wildcard_constraints:
     name=r"[a-z0-9]+",
     root=r"[a-z0-9]+",
     visit=r"[a-z0-9]+",
-    candidate="|".join(settings.CANDIDATES),
+    candidate="|".join([*settings.CANDIDATES, *CONFIG["alternatives"]]),
     catalog="|".join(CATALOGS) or "none",
     method="relative|2dhist|default",
     geometry="shift|rscale|general",

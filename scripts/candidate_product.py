@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import drizzling, outcome
+from snakedriz import drizzling, mdriztab, outcome
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:
@@ -35,4 +35,5 @@ with job(snakemake) as log:
             cores=snakemake.threads,
             temporary_directory=snakemake.resources.tmpdir,
             log=log,
+            finish=lambda product: mdriztab.record(product[0].header, inventory["drizzle"]),
         )

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import field, reference, settings, skeleton
+from snakedriz import field, field_catalog, settings, skeleton
 from snakedriz.files import read_json, write_table
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ with job(snakemake):
     inventory = read_json(snakemake.input.inventory)
     numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
     skeletons = skeleton.read_bundle(snakemake.input.wcs) if inventory["outcome"] == "process" else {}
-    table = reference.in_field(
+    table = field_catalog.in_field(
         snakemake.input.file,
         snakemake.wildcards.catalog,
         snakemake.params.epoch,

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, exposure_sources, field, reference, skeleton, visit_fit
+from snakedriz import artefacts, exposure_sources, field, field_catalog, skeleton, visit_fit
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ with job(snakemake):
         for inventory in inventories
         for exposure in exposure_sources.collect(inventory, skeletons, snakemake.input.sources, not_alignable=True)
     ]
-    catalog = reference.in_field(
+    catalog = field_catalog.in_field(
         snakemake.input.catalog,
         snakemake.wildcards.catalog,
         snakemake.params.epoch,

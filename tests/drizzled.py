@@ -21,7 +21,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.special import erf
-from snakedriz import frames, metrics, settings
+from snakedriz import frames, metrics, settings, singles
 from snakedriz.simulate.pixels import _DISC_VARIANCES, _DISC_WEIGHTS
 
 Array = NDArray[np.float64]
@@ -151,13 +151,14 @@ class _Placing:
 
 @dataclass
 class _Exposure:
-    """One exposure: rate, true rays and what there is of the detector, and coverage on the grid."""
+    """One exposure: rate, true rays and what there is of the detector, coverage on the grid, first row of chip 2."""
 
     rate: Array
     hits: NDArray[np.bool_]
     seen: NDArray[np.bool_]
     covered: NDArray[np.bool_]
     placing: _Placing
+    second_chip: int
 
 
 def _nebula(scene: Scene) -> Array | None:
@@ -246,7 +247,7 @@ def _expose(scene: Scene) -> list[_Exposure]:
         if not placing.trivial:
             cover &= placing.reached(scene.shape)
         seen = placing.blot(cover)
-        out.append(_Exposure(electrons / exptime - scene.sky, ray > 0, seen, cover, placing))
+        out.append(_Exposure(electrons / exptime - scene.sky, ray > 0, seen, cover, placing, middle))
     return out
 
 
@@ -329,6 +330,9 @@ def write(scene: Scene, directory: Path, name: str = "x", second_pass: bool = Fa
         own["CRFLAGS"], own["NPIXELS"] = int(np.count_nonzero(flag)), int(np.count_nonzero(exposure.seen))
         touched = ndimage.binary_dilation(_on_grid(flag, exposure.placing), structure=np.ones((3, 3), bool))
         mask = exposure.covered * np.uint8(1) + touched * np.uint8(2)
+        if scene.gap:
+            upper = np.arange(scene.shape[0])[:, None] >= exposure.second_chip
+            mask |= np.where(upper, 2 << singles.CHIP_SHIFT, 1 << singles.CHIP_SHIFT).astype(np.uint8)
         bundle += [
             fits.ImageHDU(image.astype(np.float32), own, name="SCI", ver=index),
             fits.ImageHDU(mask, fits.Header([("ROOTNAME", own["ROOTNAME"])]), name="MASK", ver=index),

@@ -5,6 +5,7 @@ known size, and fitted through the visit's real skeletons (distortion, pointing 
 then compared with where its WCS puts the undisplaced positions.
 """
 
+import contextlib
 import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,13 @@ import yaml
 from astropy.table import Table
 from snakedriz import candidates, fitting, skeleton
 from snakedriz.exposure_sources import ExposureSources
-from snakedriz.relative_alignment import place
 from snakedriz.settings import detector_settings
 from snakedriz.simulate import Visit, simulate_visit
 from snakedriz.sources import COLUMNS
+from snakedriz.tangent_plane import place
 from tweakwcs.correctors import FITSWCSCorrector
 
+KEYWORDS = ("CRVAL1", "CRVAL2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
 SETTINGS = copy.deepcopy(
     detector_settings(
         yaml.safe_load((Path(__file__).resolve().parents[1] / "config" / "detectors.yaml").read_text()), "ACS", "WFC"
@@ -203,3 +205,20 @@ def covered(claims):
     size = np.array([np.abs(truth) for truth, _, _ in claims])
     one, two = (np.array([c[i] for c in claims])[:, None] for i in (1, 2))
     return float(np.mean(size <= one)), float(np.mean(size <= two)), size.size
+
+
+@contextlib.contextmanager
+def corrected(found):
+    """The exposures of a trial with the fit's keywords in their skeletons, for the duration of the block."""
+    before = []
+    for exposure, one in zip(found["exposures"], found["fit"]["exposures"], strict=True):
+        for chip in one["chips"]:
+            header = exposure.skeleton["SCI", chip["extver"]].header
+            values = dict(zip(KEYWORDS, [*chip["crval"], *np.ravel(chip["cd"])], strict=True))
+            before.append((header, {keyword: header[keyword] for keyword in KEYWORDS}))
+            header.update(values)
+    try:
+        yield found["exposures"]
+    finally:
+        for header, values in before:
+            header.update(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import functools
 import os
@@ -400,12 +399,19 @@ def headerlets_for(folder: str | Path, rootnames: Collection[str]) -> list[str]:
     return [path for path, root in _headerlet_targets(os.fspath(folder)) if root in wanted]
 
 
+def unreadable_headerlets(folder: str | Path) -> list[str]:
+    """Return the headerlet files below `folder` that do not say which exposure they are for, sorted."""
+    return [path for path, root in _headerlet_targets(os.fspath(folder)) if not root]
+
+
 @functools.cache
-def _headerlet_targets(folder: str) -> tuple[tuple[str, str], ...]:
-    found = []
-    for path in sorted(map(str, Path(folder).rglob("*_hlet.fits"))):
-        with contextlib.suppress(SnakedrizError):
+def _headerlet_targets(folder: str) -> tuple[tuple[str, str | None], ...]:
+    found: list[tuple[str, str | None]] = []
+    for path in sorted(map(str, Path(folder).rglob("*hlet.fits"))):
+        try:
             found.append((path, str(primary_cards(path, ("DESTIM",)).get("DESTIM") or "").strip().lower()))
+        except SnakedrizError:
+            found.append((path, None))
     return tuple(found)
 
 

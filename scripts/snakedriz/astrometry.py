@@ -21,7 +21,8 @@ from . import matching
 from .cross_validation import Unit, cross_validate
 from .exposure_sources import ExposureSources
 from .linear_fit import Array, align, limits
-from .relative_alignment import Member, Plane, inside, merge, place, tie
+from .relative_alignment import tie
+from .tangent_plane import Member, Plane, inside, merge, place
 
 SCHEMA = "astrometry/1"
 _LEAST_LINEAR = 6  # stars for rotation and scale besides the offset: three times the unknowns
@@ -187,7 +188,9 @@ class _Against:
             field |= inside(outline, self.ref)
         rows = {"rows": len(self.ref), "rows_in_field": int(field.sum())}
         stars = self._stars()
-        if not rows["rows_in_field"]:
+        if not len(self.ref):
+            reason = "the catalogue has no rows"
+        elif not rows["rows_in_field"]:
             reason = f"none of the {len(self.ref)} rows of the catalogue lies in the field"
         elif not any(len(member.start) for member in self.members):
             reason = "no usable source in any exposure"

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import __version__, toolbox
+from . import __version__, compare_command, toolbox
 from .errors import SnakedrizError
 
 
@@ -18,7 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="snakedriz", description="Tools of the snakedriz workflow.")
     parser.add_argument("--version", action="version", version=f"snakedriz {__version__}")
-    toolbox.add_to(parser.add_subparsers(dest="tool", required=True, metavar="TOOL"))
+    tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
+    toolbox.add_to(tools)
+    compare_command.add_to(tools)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

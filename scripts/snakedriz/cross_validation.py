@@ -104,7 +104,7 @@ def cross_validate(
     whole = [solve(unit, np.ones(len(unit.row), dtype=bool)) for unit in units]
     middles = [fit.middle for fit in whole]
     inside, outside = _Mean(len(reference)), _Mean(len(reference))
-    zero = np.zeros((number, 2))
+    zero, weight = np.zeros((number, 2)), np.zeros(number)
     for unit, fit, middle in zip(units, whole, middles, strict=True):
         inside.add(unit, unit.uv @ fit.matrix.T + fit.shift - reference[unit.row])
         for k in range(number):
@@ -113,9 +113,12 @@ def cross_validate(
             predicted = Unit(unit.uv[held], unit.error[held], unit.row[held])
             outside.add(predicted, predicted.uv @ fit.matrix.T + fit.shift - reference[predicted.row])
             zero[k] += (fit.matrix @ middle + fit.shift - middle) / len(units)
+            weight[k] += (1.0 / (predicted.error**2 + reference_error[predicted.row] ** 2)).sum()
     held_out, in_sample = outside.rms(rows) * scale_mas, inside.rms(rows) * scale_mas
     variance = (number - 1) / number * float(((zero - zero.mean(axis=0)) ** 2).sum()) / 2.0
-    one, two = limits(math.sqrt(variance) * scale_mas, 2 * (number - 1), float(settings["zero_point_floor_mas"]))
+    # Folds of unequal weight count as fewer (Satterthwaite 1946): a star that outweighs the rest hides behind them.
+    freedom = max(round(2.0 * (float(weight.sum() ** 2 / (weight**2).sum()) - 1.0)), 1)
+    one, two = limits(math.sqrt(variance) * scale_mas, freedom, float(settings["zero_point_floor_mas"]))
     out.update(outcome="measured", folds=number, held_out_rms_mas=held_out, in_sample_rms_mas=in_sample)
     out.update(ratio=held_out / in_sample if in_sample > 0 else None)
     out.update(zero_point_error_mas=one, zero_point_error95_mas=two)

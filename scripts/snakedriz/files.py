@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,11 @@ def whole(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def number(value: Any) -> float | None:
+    """Return a value as JSON can carry it: a float, or None for what is missing or not finite."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def write_json(path: str | Path, obj: Any) -> None:

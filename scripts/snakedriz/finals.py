@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from . import accuracy, drizzling, field, headerlets, names, skeleton
+from . import accuracy, drizzling, field, headerlets, mdriztab, names, skeleton
 from .errors import SnakedrizError
 from .files import whole
 
@@ -152,6 +152,7 @@ def product_finisher(promotion: Mapping[str, Any], inventory: Mapping[str, Any])
         primary["SDVERIFD"] = (bool(chosen["verified"]), "snakedriz: verdict of the policy")
         primary["SDPOLICY"] = (promotion["policy"], "snakedriz: promotion policy")
         primary["SDVERS"] = (inventory["software"]["snakedriz"], "snakedriz: version")
+        mdriztab.record(primary, inventory["drizzle"])
         for keyword, value, comment in accuracy.header_cards(chosen):
             primary[keyword] = (value, comment)
         science["WCSNAME"] = promotion["wcsname"]

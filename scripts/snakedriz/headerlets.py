@@ -70,7 +70,7 @@ def _problem(hdul: fits.HDUList) -> str:
 
 
 def read_directory(directory: str | Path) -> list[HeaderletFile]:
-    """Read every ``*_hlet.fits`` below a directory.
+    """Read every ``*hlet.fits`` below a directory.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def read_directory(directory: str | Path) -> list[HeaderletFile]:
     directory = Path(directory)
     if not directory.is_dir():
         raise SnakedrizError(f"solutions.headerlets: {directory} is not a directory; it should hold *_hlet.fits files")
-    return [describe(path) for path in sorted(directory.rglob("*_hlet.fits"))]
+    return [describe(path) for path in sorted(directory.rglob("*hlet.fits"))]
 
 
 def describe(path: str | Path) -> HeaderletFile:
@@ -115,11 +115,26 @@ def describe(path: str | Path) -> HeaderletFile:
         raise SnakedrizError(f"{path}: not a readable FITS file ({error}); replace or remove it") from error
 
 
+def load_whole(path: str | Path) -> Headerlet:
+    """Read a headerlet file into memory, checking that it is whole; cards that no library can read are left out.
+
+    Raises
+    ------
+    SnakedrizError
+        If it is truncated, no FITS file or no headerlet.
+    """
+    found = _parse(Path(path).read_bytes(), str(path))
+    if not cards.text(found[0].header, "DESTIM"):
+        raise SnakedrizError(f"{path}: not a headerlet, its primary header lacks DESTIM")
+    return Headerlet(list(cards.without_broken_cards(found)), logging=False)
+
+
 def load(path: str | Path) -> Headerlet:
     """Read a headerlet file into memory."""
     return Headerlet.fromfile(str(path), mode="readonly", memmap=False)
 
 
+_BLOCK = 2880  # FITS files are made of blocks of this size
 #: Extensions that hold the tables of a distortion model.
 _TABLES = ("WCSDVARR", "D2IMARR")
 #: Cards of a headerlet's SIPWCS extension that describe the extension and not the WCS.
@@ -279,15 +294,21 @@ def open_headerlet(hdu: HeaderletHDU) -> fits.HDUList:
     SnakedrizError
         If it is truncated or no FITS file.
     """
-    raw = raw_headerlet(hdu)
-    where = f"HDRLET,{extension_name(hdu)[1]}"
+    return _parse(raw_headerlet(hdu), f"HDRLET,{extension_name(hdu)[1]}")
+
+
+def _parse(raw: bytes, where: str) -> fits.HDUList:
+    """Read the bytes of a headerlet, checking that it is whole; raises SnakedrizError."""
+    end = position = 0
     try:
         found = fits.HDUList.fromstring(raw)
-        ends = [inner._data_offset + inner.size for inner in found]
+        for inner in found:  # read from bytes, each counts its offset from its own header
+            end = position + inner._data_offset + inner.size
+            position = -(-end // _BLOCK) * _BLOCK
     except (OSError, VerifyError, ValueError, TypeError) as error:
         raise SnakedrizError(f"{where}: holds no FITS file ({error})") from error
-    if not ends or ends[-1] > len(raw):
-        raise SnakedrizError(f"{where}: truncated: {len(raw)} bytes where its headers announce {max(ends, default=1)}")
+    if not len(found) or end > len(raw):
+        raise SnakedrizError(f"{where}: truncated: {len(raw)} bytes where its headers announce {max(end, 1)}")
     return found
 
 

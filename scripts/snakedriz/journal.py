@@ -25,9 +25,9 @@ from astropy.io import fits
 from . import fitsbytes, positions, solutions
 from .errors import SnakedrizError
 from .fitsbytes import Piece
-from .skeleton import PIXEL_EXTENSIONS, extension_name
+from .skeleton import JOURNAL, PIXEL_EXTENSIONS, extension_name
 
-EXTNAME = "SDWCSLOG"
+EXTNAME = JOURNAL
 _VERSION = 1
 
 Identity = tuple[str, int, int]

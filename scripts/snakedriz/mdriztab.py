@@ -45,6 +45,11 @@ WORKFLOW = _names(
 )
 #: Set for every run: what runastrodriz sets beside the table (drizzlepac/runastrodriz.py:146-154 and 592-596).
 PIPELINE: dict[str, Any] = {"stepsize": 10, "driz_sep_kernel": "turbo", "driz_sep_fillval": 0.0}
+#: Keywords of a product that say which parameters it was made with: those that people change.
+KEYWORDS = {
+    "driz_sep_bits": "SDSEPBIT", "combine_type": "SDCOMBIN", "driz_cr_snr": "SDCRSNR", "driz_cr_scale": "SDCRSCL",
+    "final_bits": "SDFINBIT",
+}  # fmt: skip
 #: What makes up the product's pixel grid; the single drizzles are compared with the product and share it.
 GRID = ("rot", "scale", "outnx", "outny", "ra", "dec", "crpix1", "crpix2")
 #: Ratio of exposure times above which the median replaces the minimum (drizzlepac/runastrodriz.py:598-601).
@@ -192,3 +197,21 @@ def assemble(
         values |= known
         origin |= dict.fromkeys(known, name)
     return {key: values[key] for key in sorted(values)}, {key: origin[key] for key in sorted(origin)}
+
+
+def record(header: Any, drizzle: Mapping[str, Any]) -> None:
+    """Write into a product's primary header what it was drizzled with.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Changed in place: a keyword for each of `KEYWORDS`, a HISTORY card for each parameter of the configuration.
+    drizzle : mapping
+        `drizzle` of inventory.json: parameters and the origin of each.
+    """
+    values, origin = drizzle["parameters"], drizzle["origin"]
+    for name, keyword in KEYWORDS.items():
+        if values.get(name) is not None:
+            header[keyword] = (values[name], f"{name} ({origin[name]})")
+    for name in (name for name, source in origin.items() if source == "config"):
+        header["HISTORY"] = f"snakedriz: {name} = {values[name]} (configuration)"

@@ -17,7 +17,7 @@ WIDTH_FLOOR = 0.01
 
 
 def worst_registration(metrics: Mapping[str, Any]) -> tuple[float, float, str] | None:
-    """Return the largest displacement of an exposure or chip (px), a third of its 3-sigma error, and its name."""
+    """Return the largest displacement of an exposure or chip (px), half of its 2-sigma error, and its name."""
     found = []
     for exposure in (metrics.get("registration") or {}).get("exposures", []):
         chips = [(f"{exposure['rootname']} chip {chip['extver']}", chip) for chip in exposure.get("chips", [])]

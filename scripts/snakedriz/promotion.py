@@ -8,7 +8,8 @@ from typing import Any
 from . import accuracy, no_harm
 from .errors import SnakedrizError
 
-#: Candidates in order of preference; the default is what is left when nothing better is verified.
+#: Candidates in order of preference where `promotion.rank` says none; the default is what is left when nothing better
+#: is verified. What is not ranked is measured and listed, and promoted only where the user chooses it.
 ORDER = ("visit", "aposteriori", "apriori", "default")
 #: Fit qualities that mean a fit can be used (the document's scale: 5 no valid solution, -1 failed altogether).
 VALID_QUALITIES = (1, 2, 3, 4)
@@ -100,6 +101,15 @@ def _row(
     return row
 
 
+def _replaced(name: str, metrics: Sequence[Mapping[str, Any]], order: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the metrics of those that a candidate would replace: all after it in the rank that have a solution.
+
+    What is not ranked would replace nothing, and is held against the default alone.
+    """
+    after = list(order[order.index(name) + 1 :]) if name in order else ["default"]
+    return [m for m in metrics if m["outcome"] == "ok" and m["candidate"] in after]
+
+
 def _failures(row: Mapping[str, Any], policy: str) -> str:
     failed = [c for c in row["checks"] if c["passed"] is False and policy in c.get("policy", [policy])]
     return "; ".join(f"{c['name']} {c['value']} against {c['limit']}" for c in failed) or "nothing could be measured"
@@ -117,8 +127,9 @@ def promote(
 ) -> dict[str, Any]:
     """Choose the candidate that the final products are made with.
 
-    A posteriori, if its fit is valid and its verdict passes; else a priori, if that passes; else the default. A
-    candidate that registers the exposures worse than one it would replace, or smears the stars more, never wins.
+    The first of `promotion.rank` whose verdict passes, and whose fit is valid where it is one; without a rank a
+    posteriori, a priori, default. A candidate that registers the exposures worse than one it would replace, smears the
+    stars more, or lies farther from the catalogue, never wins.
 
     Parameters
     ----------
@@ -127,7 +138,7 @@ def promote(
     solutions, metrics : sequences of mappings
         solution.json and metrics.json of the candidates, in the same order.
     settings : mapping
-        `promotion` of the configuration: `policy`, `choose`, `limits`.
+        `promotion` of the configuration: `policy`, `rank`, `choose`, `limits`.
 
     Returns
     -------
@@ -155,15 +166,15 @@ def promote(
         result["reason"] = f"not processed: {inventory['reason']}"
         return result
     _refuse_unknown(settings.get("limits") or {}, metrics)
-    rank = {name: place for place, name in enumerate(ORDER)}
-    rows = []
-    for own_solution, own in zip(solutions, metrics, strict=True):
-        after = [m for m in metrics if m["outcome"] == "ok" and rank[m["candidate"]] > rank[own["candidate"]]]
-        rows.append(_row(own_solution, own, after, settings))
+    order = list(settings.get("rank") or ORDER)
+    rows = [
+        _row(own_solution, own, _replaced(own["candidate"], metrics, order), settings)
+        for own_solution, own in zip(solutions, metrics, strict=True)
+    ]
     result["candidates"] = rows
     by_name = {row["candidate"]: row for row in rows}
     said, winner = [], None
-    for name in ORDER:
+    for name in order:
         row = by_name.get(name)
         if row is None:
             continue
@@ -179,6 +190,8 @@ def promote(
     verified = winner is not None
     if winner is None and by_name["default"]["outcome"] == "ok":
         winner = by_name["default"]
+    unranked = [row["candidate"] for row in rows if row["candidate"] not in order and row["outcome"] == "ok"]
+    said += [f"{name} is not ranked (promotion.rank)" for name in unranked]
     if winner is None:
         result["reason"] = "; ".join(said)
         return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,35 @@ COLUMNS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
     ("pmdec", "mas/yr", float, ("pmdec", "decpm", "pm_dec", "pmde")),
     ("pmra_error", "mas/yr", float, ("pmra_error", "e_pmra", "rapmerr")),
     ("pmdec_error", "mas/yr", float, ("pmdec_error", "e_pmde", "e_pmdec", "decpmerr")),
-    ("epoch", "yr", float, ("epoch", "ref_epoch", "epochmean")),
+    ("epoch", "yr", float, ("epoch", "ref_epoch", "epochmean", "jdate")),
     ("objID", "", str, ("objid", "source_id", "designation", "gaiaid", "id", "name")),
+)
+#: Columns that are kept where a catalogue has them, in the same form.
+OPTIONAL: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
+    ("parallax", "mas", float, ("parallax", "plx")),
+    ("parallax_error", "mas", float, ("parallax_error", "e_plx")),
+    ("ra_dec_corr", "", float, ("ra_dec_corr", "radecor")),
+    ("ra_pmra_corr", "", float, ("ra_pmra_corr", "rapmracor")),
+    ("ra_pmdec_corr", "", float, ("ra_pmdec_corr", "rapmdecor")),
+    ("dec_pmra_corr", "", float, ("dec_pmra_corr", "depmracor")),
+    ("dec_pmdec_corr", "", float, ("dec_pmdec_corr", "depmdecor")),
+    ("pmra_pmdec_corr", "", float, ("pmra_pmdec_corr", "pmrapmdecor")),
+    ("ruwe", "", float, ("ruwe",)),
 )
 #: Error (mas) of a position whose catalogue gives none: 2MASS and GSC 2.4 quote 70 to 300 mas, Gaia always gives one.
 DEFAULT_ERROR_MAS = 100.0
 #: One-dimensional scatter of proper motions of faint stars (mas/yr), the error of a star without a proper motion.
 PM_SCATTER_MAS_YR = 5.0
+#: A parallax counts above this many times its error.
+PARALLAX_SNR = 5.0
 _FORMATS = {
     ".ecsv": "ascii.ecsv",
     ".fits": "fits",
     ".fit": "fits",
     ".csv": "ascii.csv",
+    ".tsv": "ascii.tab",
+    ".tbl": "ascii.ipac",
+    ".mrt": "ascii.mrt",
     ".xml": "votable",
     ".vot": "votable",
     ".votable": "votable",
@@ -73,7 +90,7 @@ def load_catalog(file: str | Path, name: str) -> Table:
     Parameters
     ----------
     file : path
-        ECSV, FITS, CSV or VOTable, by suffix (.ecsv, .fits, .csv, .xml, .vot, .votable). Needs right ascension and
+        By suffix ECSV, FITS, CSV, VOTable, tab-separated, IPAC or AAS (`_FORMATS`). Needs right ascension and
         declination (ICRS, deg); other columns are optional. Column names are compared without regard to case, and
         common aliases are known (`COLUMNS`). A unit that a column states is converted, else it is that of `COLUMNS`.
     name : str
@@ -83,8 +100,9 @@ def load_catalog(file: str | Path, name: str) -> Table:
     -------
     `~astropy.table.Table`
         RA, DEC (deg), mag, ra_error, dec_error (mas; that of RA times cos DEC), pmra (times cos DEC), pmdec,
-        pmra_error, pmdec_error (mas/yr), epoch (Julian year), objID; NaN where the catalogue gives nothing. Rows
-        without a finite position are left out; `meta` has name, file, rows, dropped.
+        pmra_error, pmdec_error (mas/yr), epoch (Julian year), objID; NaN where the catalogue gives nothing. Columns of
+        `OPTIONAL` (parallax, correlations, RUWE) where the catalogue has them. Rows without a finite position are left
+        out; `meta` has name, file, rows, dropped.
 
     Raises
     ------
@@ -102,23 +120,47 @@ def load_catalog(file: str | Path, name: str) -> Table:
         table = Table.read(path, format=_FORMATS[path.suffix.lower()])
     except Exception as error:  # readers raise almost anything on malformed files
         raise SnakedrizError(f"{path}: cannot be read as {_FORMATS[path.suffix.lower()]}: {error}") from error
+    return normalise(table, name, str(path))
+
+
+def normalise(table: Table, name: str, source: str) -> Table:
+    """Bring a catalogue into the normal form, as `load_catalog` describes it.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        As the catalogue gives it. An epoch above 3000 is a Modified Julian Date, above 2,400,000 a Julian Date.
+    name : str
+        What the catalogue is called.
+    source : str
+        File or service, for errors and `meta`.
+
+    Raises
+    ------
+    SnakedrizError
+        If it has no position columns, or text where numbers should be.
+    """
     names: dict[str, str] = {}
     for column in table.colnames:
         names.setdefault(column.lower(), column)
-    out = Table(meta={"name": name, "file": str(path)})
-    for column, unit, kind, aliases in COLUMNS:
+    out = Table(meta={"name": name, "file": source})
+    if "field" in table.meta:  # what a fetched catalogue was asked for
+        out.meta["field"] = list(table.meta["field"])
+    for column, unit, kind, aliases in (*COLUMNS, *OPTIONAL):
         try:
             values = _column(table, names, aliases, kind, unit)
         except (TypeError, ValueError) as error:
-            raise SnakedrizError(f"{path}: column for {column} does not hold numbers: {error}") from error
+            raise SnakedrizError(f"{source}: column for {column} does not hold numbers: {error}") from error
         if values is None and column in ("RA", "DEC"):
             raise SnakedrizError(
-                f"{path}: has no column for {column}; found {', '.join(table.colnames)}; "
+                f"{source}: has no column for {column}; found {', '.join(table.colnames)}; "
                 f"wanted one of {', '.join(aliases)}"
             )
         if values is None:
+            if any(column == optional[0] for optional in OPTIONAL):
+                continue
             values = np.arange(len(table)).astype(str) if kind is str else np.full(len(table), np.nan)
-        out[column] = values
+        out[column] = _julian_years(np.asarray(values, dtype=float)) if column == "epoch" else values
         if unit:
             out[column].unit = unit
     good = np.isfinite(out["RA"]) & np.isfinite(out["DEC"]) & (np.abs(out["DEC"]) <= 90)
@@ -126,11 +168,18 @@ def load_catalog(file: str | Path, name: str) -> Table:
     return out[good]
 
 
-def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep") -> Table:
+def _julian_years(epoch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return epochs as Julian years, 2000 + (MJD - 51544.5) / 365.25; PS1 gives them as MJD, 2MASS as JD."""
+    mjd = np.where(epoch > 2.4e6, epoch - 2400000.5, epoch)
+    return np.where(epoch > 3000, 2000.0 + (mjd - 51544.5) / 365.25, epoch)
+
+
+def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep", parallax: bool = False) -> Table:
     """Move a catalogue to the epoch of an observation.
 
     Positions move by `SkyCoord.apply_space_motion` (rigorous on the sphere); errors grow by
-    sigma(t)^2 = sigma^2 + (sigma_pm dt)^2, per axis. A missing epoch or a missing position error is stated in `meta`.
+    sigma(t)^2 = sigma^2 + 2 rho sigma sigma_pm dt + (sigma_pm dt)^2, per axis, with the correlation rho of position
+    and proper motion where the catalogue gives it (else 0). Missing epochs and position errors are stated in `meta`.
 
     Parameters
     ----------
@@ -141,12 +190,16 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep") -> Table
     pm_policy : {"keep", "drop"}
         Rows without a proper motion: keep where they are, with an error enlarged by `PM_SCATTER_MAS_YR` times the years
         to the epoch; or drop, where any row has a proper motion at all.
+    parallax : bool
+        Whether to add the parallactic shift as seen from the Earth (HST's 7000 km orbit changes it by less than 5e-5 of
+        the parallax), for rows with a parallax above `PARALLAX_SNR` times its error.
 
     Returns
     -------
     `~astropy.table.Table`
         As `table`, with RA, DEC, errors and epoch at `epoch_jyear` and the column `sigma` (mas), the error per axis:
-        the root mean square of the two axes'. `meta`: epoch, moved, without_pm, without_epoch, without_error.
+        the root mean square of the two axes'. `meta`: epoch, moved, with_parallax, without_pm, without_epoch,
+        without_error.
 
     Raises
     ------
@@ -180,12 +233,17 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep") -> Table
         )
         end = start.apply_space_motion(new_obstime=Time(epoch_jyear, format="jyear", scale="tcb"))
         out["RA"][move], out["DEC"][move] = end.ra.deg, end.dec.deg
+    with_parallax = _add_parallax(out, epoch_jyear) if parallax else 0
     # NaN stays NaN only for `without_error`; a position with no error gets the default.
     without_error = ~(np.isfinite(out["ra_error"]) & np.isfinite(out["dec_error"]))
-    for error, pm_error in (("ra_error", "pmra_error"), ("dec_error", "pmdec_error")):
+    for error, pm_error, corr in (
+        ("ra_error", "pmra_error", "ra_pmra_corr"),
+        ("dec_error", "pmdec_error", "dec_pmdec_corr"),
+    ):
         position = np.nan_to_num(np.asarray(out[error], dtype=float), nan=DEFAULT_ERROR_MAS)
-        drift = np.where(has_pm, np.nan_to_num(np.asarray(out[pm_error], dtype=float)), PM_SCATTER_MAS_YR)
-        out[error] = np.hypot(position, drift * years)
+        drift = np.where(has_pm, np.nan_to_num(np.asarray(out[pm_error], dtype=float)), PM_SCATTER_MAS_YR) * years
+        rho = np.where(has_pm, np.nan_to_num(np.asarray(out[corr], dtype=float)), 0.0) if corr in out.colnames else 0.0
+        out[error] = np.sqrt(position**2 + drift**2 + 2 * rho * position * drift)
         out[error].unit = "mas"
     out["sigma"] = np.sqrt((np.asarray(out["ra_error"]) ** 2 + np.asarray(out["dec_error"]) ** 2) / 2)
     out["sigma"].unit = "mas"
@@ -194,6 +252,7 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep") -> Table
         epoch=float(epoch_jyear),
         pm_policy=pm_policy,
         moved=len(move),
+        with_parallax=with_parallax,
         without_pm=int((~has_pm).sum()),
         without_epoch=int((~known).sum()),
         without_error=int(without_error.sum()),
@@ -201,6 +260,43 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep") -> Table
     if pm_policy == "drop" and has_pm.any():
         out = out[has_pm]
     return out
+
+
+def at_epochs(
+    table: Table, epochs: Mapping[str, float], pm_policy: str = "keep", parallax: bool = False
+) -> dict[str, Table]:
+    """Move a catalogue to the mid-time of each exposure: `at_epoch` by rootname.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        From `load_catalog`.
+    epochs : mapping
+        From rootname to Julian year (`field.epoch`).
+    pm_policy, parallax
+        As for `at_epoch`.
+    """
+    return {root: at_epoch(table, epoch, pm_policy, parallax) for root, epoch in sorted(epochs.items())}
+
+
+def _add_parallax(table: Table, epoch_jyear: float) -> int:
+    """Shift positions by their parallax, in place; returns how many rows were shifted."""
+    from astropy.coordinates import get_body_barycentric
+    from astropy.time import Time
+
+    if "parallax" not in table.colnames:
+        return 0
+    value = np.asarray(table["parallax"], dtype=float)
+    error = np.asarray(table["parallax_error"], dtype=float) if "parallax_error" in table.colnames else 0.0 * value
+    rows = np.flatnonzero(np.isfinite(value) & (value > 0) & (value > PARALLAX_SNR * error))
+    earth = get_body_barycentric("earth", Time(epoch_jyear, format="jyear", scale="tdb"), ephemeris="builtin")
+    ra, dec = np.radians(np.asarray(table["RA"][rows])), np.radians(np.asarray(table["DEC"][rows]))
+    star = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    # the star at 1/parallax, seen from the Earth: u - p b, with p in rad and b in au
+    x, y, z = star - np.radians(value[rows] / 3.6e6) * earth.xyz.to_value("au")[:, None]
+    table["RA"][rows] = np.degrees(np.arctan2(y, x)) % 360
+    table["DEC"][rows] = np.degrees(np.arctan2(z, np.hypot(x, y)))
+    return len(rows)
 
 
 def cut_to_footprint(
@@ -237,7 +333,7 @@ def cut_to_footprint(
         corners = np.asarray(polygon, dtype=float)
         if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
             raise SnakedrizError(f"an outline needs at least three corners (RA, DEC), not an array of {corners.shape}")
-        centre = _mean_direction(corners)
+        centre = mean_direction(corners)
         x, y, front = tangent_plane(ra, dec, *centre)
         cx, cy, _ = tangent_plane(corners[:, 0], corners[:, 1], *centre)
         hull = ConvexHull(np.column_stack([cx, cy]))
@@ -253,36 +349,8 @@ def cut_to_footprint(
     return out
 
 
-def in_field(
-    file: str | Path,
-    name: str,
-    epoch: float | None,
-    polygons: Sequence[ArrayLike],
-    margin_arcsec: float,
-    epoch_jyear: float,
-) -> Table:
-    """Read a catalogue, cut it to a field and move it to the epoch of the exposures.
-
-    Parameters
-    ----------
-    file, name
-        As in `load_catalog`.
-    epoch : float or None
-        Epoch of the positions (Julian year) where the catalogue gives none.
-    polygons, margin_arcsec
-        As in `cut_to_footprint`; without polygons no exposure is used, and the table is empty.
-    epoch_jyear : float
-        As in `at_epoch`.
-    """
-    table = load_catalog(file, name)
-    if epoch is not None:
-        table["epoch"][~np.isfinite(table["epoch"])] = epoch
-    if not polygons:
-        return table[:0]
-    return at_epoch(cut_to_footprint(table, polygons, margin_arcsec), epoch_jyear)
-
-
-def _mean_direction(corners: NDArray[np.float64]) -> tuple[float, float]:
+def mean_direction(corners: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the mean direction (RA, DEC in deg) of directions, shape (n, 2), as unit vectors."""
     ra, dec = np.radians(corners).T
     x, y, z = (np.cos(dec) * np.cos(ra)).mean(), (np.cos(dec) * np.sin(ra)).mean(), np.sin(dec).mean()
     return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))

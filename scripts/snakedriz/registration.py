@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 #: An exposure that shares less than this part of its pixels with others is not compared with them.
 LEAST_OVERLAP = 0.01
 _LEAST_LINEAR = 8  # sources for rotation and scale along with the shift: twice the unknowns
+#: Standard error of the median of n values over that of their mean (Gaussian; 1.2533 for many).
+_OF_MEDIAN = (1.0, 1.0, 1.0, 1.160, 1.092, 1.197, 1.135, 1.214)
 _MOST_PARTNERS = 7  # exposures that one is compared with: those it overlaps best for longest
 
 
@@ -43,6 +45,8 @@ class Trend:
         Standard error of rotation (rad) and of scale; NaN where they were not fitted.
     radius : float
         Root mean square distance of the sources from their middle (px).
+    middle : array, shape (2,)
+        Of the sources (px).
     used : ndarray of bool
         Rows that were not clipped.
     """
@@ -54,7 +58,14 @@ class Trend:
     scale: float
     slope_error: float
     radius: float
+    middle: Array
     used: NDArray[np.bool_]
+
+    def at(self, positions: Array) -> Array:
+        """Return the shift at positions (n, 2), px."""
+        x, y = (positions - self.middle).T
+        p, q = self.scale - 1.0, self.rotation
+        return np.asarray(self.shift + np.column_stack([p * x - q * y, p * y + q * x]))
 
 
 def trend(positions: Array, difference: Array, linear: bool) -> Trend:
@@ -82,7 +93,7 @@ def trend(positions: Array, difference: Array, linear: bool) -> Trend:
     slope_error = float(np.sqrt(variance.mean() / square)) if linear and square > 0 else float("nan")
     return Trend(
         difference[used].mean(axis=0), np.sqrt(variance / n), freedom, q, 1.0 + p, slope_error,
-        float(np.sqrt(square / n)), used,
+        float(np.sqrt(square / n)), positions[used].mean(axis=0), used,
     )  # fmt: skip
 
 
@@ -117,96 +128,138 @@ def _partners(frames: Frames) -> list[list[int]]:
     return chosen
 
 
+def _match(own: Array, other: Array, options: Mapping[str, Any]) -> matching.Match:
+    return matching.match(
+        own, other, searchrad=float(options["search_px"]), tolerance=2.0, min_tolerance=0.5,
+        max_false_alarm=float(options["max_false_alarm"]),
+    )  # fmt: skip
+
+
 def _matches(
     lists: Sequence[Stars], partners: Sequence[Sequence[int]], options: Mapping[str, Any], frames: Frames
-) -> dict[tuple[int, int], matching.Match]:
-    """Match the sources of every pair of exposures that is compared; `image` is the first one's, `ref` the second's."""
+) -> Matches:
+    """Match the sources of every pair of exposures that is compared, from the one to the other and back."""
     pairs = [(i, j) for i, j in combinations(range(len(lists)), 2) if j in partners[i] or i in partners[j]]
+    found = frames.each(lambda pair: _match(lists[pair[0]].positions, lists[pair[1]].positions, options), pairs)
+    both: Matches = {}
+    for (i, j), match in zip(pairs, found, strict=True):
+        both[i, j] = Pairs(match.image, match.ref, match.significance)
+        both[j, i] = Pairs(match.ref, match.image, match.significance)
+    return both
 
-    def one(pair: tuple[int, int]) -> matching.Match:
-        return matching.match(
-            lists[pair[0]].positions, lists[pair[1]].positions, searchrad=float(options["search_px"]), tolerance=2.0,
-            min_tolerance=0.5, max_false_alarm=float(options["max_false_alarm"]),
-        )  # fmt: skip
 
-    return dict(zip(pairs, frames.each(one, pairs), strict=True))
+@dataclass(frozen=True)
+class Pairs:
+    """Matched sources: indices into an exposure's own list and the other's, and the significance of the match."""
+
+    own: NDArray[np.intp]
+    other: NDArray[np.intp]
+    significance: float
+
+
+Matches = dict[tuple[int, int], Pairs]
 
 
 def _differences(
-    lists: Sequence[Stars], matches: Mapping[tuple[int, int], matching.Match], index: int, least: int
+    positions: Array, found: Sequence[tuple[Pairs, Array]], options: Mapping[str, Any]
 ) -> tuple[Array, float]:
-    """Position of each source less the median of where the other exposures have it, NaN where none has.
+    """Position of each source less that in the other exposures, NaN where none has it; and the largest significance.
 
-    Also returns the largest significance of a match.
+    Shift and rotation are the median over the exposures of those against each: one displaced exposure among the
+    others does not move them. Sources add what they differ by from those, averaged.
+
+    Parameters
+    ----------
+    positions : array, shape (n, 2)
+        An exposure's own.
+    found : sequence of (Pairs, array)
+        Pairs with each of the others, and the others' positions.
+    options : mapping
     """
-    mine, significance = lists[index].positions, 0.0
-    all_ = []
-    for (i, j), match in matches.items():
-        if index not in (i, j) or len(match) < least:
+    least = int(options["least_stars"])
+    trends, total, number, significance = [], np.zeros(positions.shape), np.zeros(len(positions)), 0.0
+    for pairs, theirs in found:
+        if len(pairs.own) < least:
             continue
-        own, other, partner = (match.image, match.ref, j) if index == i else (match.ref, match.image, i)
-        one = np.full(mine.shape, np.nan)
-        one[own] = mine[own] - lists[partner].positions[other]
-        all_.append(one)
-        significance = max(significance, match.significance)
-    if not all_:
-        return np.full(mine.shape, np.nan), significance
-    stack = np.array(all_)
-    known = np.isfinite(stack).any(axis=(0, 2))
-    out = np.full(mine.shape, np.nan)
-    out[known] = np.nanmedian(stack[:, known], axis=0)
+        difference = positions[pairs.own] - theirs[pairs.other]
+        found_trend = trend(positions[pairs.own], difference, len(difference) >= _LEAST_LINEAR)
+        trends.append(found_trend.at(positions))
+        total[pairs.own] += difference - trends[-1][pairs.own]
+        number[pairs.own] += 1
+        significance = max(significance, pairs.significance)
+    out = np.full(positions.shape, np.nan)
+    if trends:
+        known = number > 0
+        out[known] = np.median(trends, axis=0)[known] + total[known] / number[known, None]
     return out, significance
 
 
 def _by_sources(
-    lists: Sequence[Stars], matches: Mapping[tuple[int, int], matching.Match], index: int, options: Mapping[str, Any]
+    lists: Sequence[Stars], partners: Sequence[int], matches: Matches, index: int, options: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """Shift from matched sources, None where there are too few of them."""
-    least, floor = int(options["least_stars"]), float(options["floor_px"])
-    difference, significance = _differences(lists, matches, index, least)
     own = lists[index]
-    rows = np.flatnonzero(np.isfinite(difference[:, 0]))
-    if len(rows) < least:
+    pairs = [(matches[index, other], lists[other].positions) for other in partners]
+    difference, significance = _differences(own.positions, pairs, options)
+    rows, flagged_share = _rows(own, difference, options)
+    if len(rows) < int(options["least_stars"]):
         return None
-    flagged_share = float(own.touched[rows].mean())
-    # A ray beside a star pulls its centroid; but where the CR step took the stars themselves, they are what counts.
-    clean = rows[~own.touched[rows]]
-    if len(clean) >= max(least, 0.5 * len(rows)):
-        rows = clean
     found = trend(own.positions[rows], difference[rows], len(rows) >= _LEAST_LINEAR)
     n = int(found.used.sum())
-    if n < least:
+    if n < int(options["least_stars"]):
         return None
     linear = np.isfinite(found.slope_error)
     spread = factor(1.0, found.freedom) * found.slope_error
     return {
         **_UNMEASURABLE,
         "method": "sources", "nmatches": n, "significance": significance, "flagged_share": flagged_share,
-        **_shift(found.shift, found.error, found.freedom, floor),
+        **_shift(found.shift, _OF_MEDIAN[len(partners)] * found.error, found.freedom, float(options["floor_px"])),
         "rotation_deg": float(np.degrees(found.rotation)) if linear else None,
         "rotation_deg_err": float(np.degrees(spread)) if linear else None,
         "scale": found.scale if linear else None, "scale_err": float(spread) if linear else None,
         "field": float(np.hypot(found.rotation, found.scale - 1.0)) * found.radius if linear else 0.0,
         "field_err": float(spread) * found.radius * np.sqrt(2.0) if linear else 0.0,
-        "chips": _by_chip(own, difference, rows[found.used], options),
+        "chips": _by_chip(own, [lists[other] for other in partners], options),
     }  # fmt: skip
 
 
-def _by_chip(own: Stars, difference: Array, rows: NDArray[np.intp], options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Shift of each chip where the exposure has several: a chip can be off by itself (a stale WCS)."""
+def _rows(own: Stars, difference: Array, options: Mapping[str, Any]) -> tuple[NDArray[np.intp], float]:
+    """Return the sources to use, and the share of the matched ones that the CR step flagged.
+
+    A ray beside a star pulls its centroid; but where the CR step took the stars themselves, they are what counts.
+    """
+    rows = np.flatnonzero(np.isfinite(difference[:, 0]))
+    if not len(rows):
+        return rows, 0.0
+    clean = rows[~own.touched[rows]]
+    share = float(own.touched[rows].mean())
+    return (clean if len(clean) >= max(int(options["least_stars"]), 0.5 * len(rows)) else rows), share
+
+
+def _by_chip(own: Stars, others: Sequence[Stars], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Shift of each chip where the exposure has several: a chip can be off by itself (a stale WCS).
+
+    Its sources are matched by themselves: those of the other chip would have the offset between the two clipped.
+    """
     chips = sorted({int(chip) for chip in own.chips} - {0})
     out: list[dict[str, Any]] = []
-    if len(chips) < 2:
-        return out
-    for chip in chips:
-        here = rows[own.chips[rows] == chip]
-        if len(here) < int(options["least_stars"]):
+    for chip in chips if len(chips) > 1 else ():
+        mine = own.of_chip(chip)
+        found = [_match(mine.positions, other.positions, options) for other in others]
+        pairs = [
+            (Pairs(match.image, match.ref, match.significance), other.positions)
+            for match, other in zip(found, others, strict=True)
+        ]
+        difference, _ = _differences(mine.positions, pairs, options)
+        rows, _ = _rows(mine, difference, options)
+        if len(rows) < int(options["least_stars"]):
             nothing = dict.fromkeys(("dx", "dy", "dx_err", "dy_err", "dx_err95", "dy_err95", "freedom"))
-            out.append({"extver": chip, "nmatches": len(here), **nothing})
+            out.append({"extver": chip, "nmatches": len(rows), **nothing})
             continue
-        found = trend(own.positions[here], difference[here], False)
-        shift = _shift(found.shift, found.error, found.freedom, float(options["floor_px"]))
-        out.append({"extver": chip, "nmatches": int(found.used.sum()), **shift})
+        line = trend(mine.positions[rows], difference[rows], False)
+        error = _OF_MEDIAN[len(others)] * line.error
+        shift = _shift(line.shift, error, line.freedom, float(options["floor_px"]))
+        out.append({"extver": chip, "nmatches": int(line.used.sum()), **shift})
     return out
 
 
@@ -219,7 +272,7 @@ def _by_correlation(frames: Frames, index: int, options: Mapping[str, Any]) -> d
         return None
     return {
         **_UNMEASURABLE, "method": "correlation", "nmatches": found.patches, "significance": found.contrast,
-        **_shift(found.shift, found.error, found.freedom, float(options["floor_px"])),
+        **_shift(found.shift, found.error, found.freedom, float(options["correlation_floor_px"])),
     }  # fmt: skip
 
 
@@ -259,8 +312,8 @@ def measure(frames: Frames, lists: Sequence[Stars], settings: Mapping[str, Any])
     def one(index: int) -> dict[str, Any]:
         if not partners[index]:
             return {**_UNMEASURABLE, "method": "no overlap"}
-        sources = _by_sources(lists, matches, index, options)
-        if sources is not None and 3.0 * shift_error(sources)[1] <= limit:
+        sources = _by_sources(lists, partners[index], matches, index, options)
+        if sources is not None and 2.0 * shift_error(sources)[1] <= limit:
             return sources
         # Few or broad sources: their correlation may know better.
         tiles = _by_correlation(frames, index, options)
@@ -279,7 +332,7 @@ _LENGTHS = ("dx", "dy", "dx_err", "dy_err", "dx_err95", "dy_err95")
 
 
 def check(measured: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Judge the worst exposure or chip: its shift may exceed `limit_px` by no more than three times its error.
+    """Judge the worst exposure or chip: its shift may exceed `limit_px` by no more than two of its errors (95 %).
 
     The shift is that of the mean with the displacement that rotation and scale add. An exposure that cannot be
     measured, or whose error exceeds `max_error_px` so that a displacement could hide in it, leaves the verdict open
@@ -299,7 +352,7 @@ def check(measured: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str,
             if row["dx"] is None:
                 continue
             shift, error = shift_error(row)
-            limit = float(options["limit_px"]) + 3.0 * error
+            limit = float(options["limit_px"]) + 2.0 * error
             if worst is None or shift - limit > worst[0] - worst[1]:
                 worst = (shift, limit, label)
     note = "; ".join(

@@ -7,13 +7,13 @@ import difflib
 import importlib.metadata
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from . import __version__
+from . import __version__, alternatives
 from .errors import SnakedrizError
 from .files import read_json
 
@@ -63,7 +63,8 @@ def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None 
     -------
     dict
         All keys, also those left out; `associations` as ``"all"`` or a sorted list of rootnames, `candidates` in the
-        order in which they are made.
+        order in which they are made; `alternatives` (from name to `wcsname`, `hdrname`, `headerlets` or `either`), the
+        candidates that are solutions asked for by name, which follow the others in `candidates`.
 
     Raises
     ------
@@ -85,10 +86,12 @@ def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None 
         result["associations"] = sorted({clean_name(name) for name in result["associations"]})
     if result["visit"]["group"] != "auto":
         result["visit"]["group"] = [sorted({clean_name(n) for n in names}) for names in result["visit"]["group"]]
-    errors = list(_contradictions(result))
+    result["alternatives"], errors = alternatives.read(result["candidates"], CANDIDATES)
+    asked = [name for name in CANDIDATES if name in result["candidates"]]
+    result["candidates"] = [*asked, *result["alternatives"]]
+    errors += _contradictions(result)
     if errors:
         raise SnakedrizError("configuration: " + "; ".join(errors))
-    result["candidates"] = [name for name in CANDIDATES if name in result["candidates"]]
     return result
 
 
@@ -98,9 +101,18 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         yield "candidates: `default` must be among them, every other candidate is compared with it"
     choose = config["promotion"]["choose"]
     if choose is not None and choose not in candidates:
-        yield f"promotion.choose: {choose!r} is not among the candidates ({', '.join(candidates)})"
+        yield f"promotion.choose: {choose!r} is not among the candidates ({', '.join(candidates)}){_near(choose)}"
+    rank = config["promotion"]["rank"]
+    known = [*dict.fromkeys([*CANDIDATES, *candidates])]
+    for name in (name for name in rank if name not in known):
+        yield f"promotion.rank: {name!r} is not among the candidates ({', '.join(known)}){_near(name, known)}"
+    if "default" not in rank:
+        yield "promotion.rank: `default` must be among them, it is what stands when nothing before it is verified"
     if config["promotion"]["policy"] == "drizzlepac" and not config["promotion"]["drizzlepac_numbers"]:
         yield "promotion.policy: drizzlepac decides by the numbers that promotion.drizzlepac_numbers: false leaves out"
+    for catalog in config["catalogs"]:
+        if (catalog.get("file") is None) == (catalog.get("service") is None):
+            yield f"catalogs: {catalog['name']}: give either `file` or `service` (stsci, gaia, vizier)"
     names = [catalog["name"].upper() for catalog in config["catalogs"]]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"catalogs: {name} is named twice"
@@ -108,6 +120,11 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     grouped = [] if group == "auto" else [name for names in group for name in names]
     for name in sorted({name for name in grouped if grouped.count(name) > 1}):
         yield f"visit.group: {name} is in two visits"
+
+
+def _near(name: str, known: Sequence[str] = CANDIDATES) -> str:
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def check(obj: Any, schema: Mapping[str, Any], what: str) -> None:
@@ -271,6 +288,13 @@ def reference_directories(config: Mapping[str, Any], environ: Mapping[str, str])
     return {name: folder for name, folder in found.items() if folder}
 
 
+def fetched_references(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the folders of fetched reference files that stand for the variables nobody has set, where they exist."""
+    unset = [name for name in REFERENCE_VARIABLES if not (config["references"].get(name) or environ.get(name))]
+    folders = {name: Path(config["fetched"]) / "references" / name for name in unset}
+    return {name: str(folder) for name, folder in folders.items() if folder.is_dir()}
+
+
 def check_output(path: str | Path) -> None:
     """Refuse an output folder that cannot be written to, before any job is planned.
 
@@ -341,10 +365,10 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-def software_versions() -> dict[str, str]:
+def software_versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Return the versions that a result depends on, by package name; ``absent`` for one that is not installed."""
     versions = {"snakedriz": __version__}
-    for name in PACKAGES:
+    for name in packages:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

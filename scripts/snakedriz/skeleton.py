@@ -24,6 +24,8 @@ from .files import whole
 #: Extensions that hold pixels of the detector; every other extension of an exposure belongs to its WCS.
 PIXEL_EXTENSIONS = ("SCI", "ERR", "DQ", "SAMP", "TIME", "SDQ")
 _OWNER = "SDOWNER"  # which exposure of a bundle an HDU belongs to
+#: Extension in which `snakedriz wcs` keeps what it changed in a file; it belongs to that very file.
+JOURNAL = "SDWCSLOG"
 _PRIMARY = "SDPRIM"  # EXTNAME under which a bundle keeps a primary header
 
 
@@ -62,13 +64,15 @@ def _plain(header: fits.Header) -> fits.Header:
     return header
 
 
-def from_exposure(path: str | Path) -> fits.HDUList:
+def from_exposure(path: str | Path, journal: bool = False) -> fits.HDUList:
     """Read the headers and WCS extensions of an exposure; no pixel is read.
 
     Parameters
     ----------
     path : str or Path
         A calibrated HST exposure (`_flt`/`_flc`/`_c0m`), opened read-only.
+    journal : bool
+        Keep the extensions `JOURNAL`: only for what is written back into the same file.
 
     Returns
     -------
@@ -82,6 +86,8 @@ def from_exposure(path: str | Path) -> fits.HDUList:
         out.append(primary)
         for hdu in hdul[1:]:
             name, _ = extension_name(hdu)
+            if name == JOURNAL and not journal:
+                continue
             if name in PIXEL_EXTENSIONS:
                 header = _plain(hdu.header)
                 shape = hdu.shape or (int(header.get("NPIX2", 0)), int(header.get("NPIX1", 0)))

@@ -200,7 +200,7 @@ def open_exposure(path: str | Path) -> fits.HDUList:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyUserWarning)  # of truncation, which is found and named by the reader
-            return from_exposure(path)
+            return from_exposure(path, journal=True)
     except (OSError, TypeError, ValueError, VerifyError) as error:
         raise SnakedrizError(f"{path}: cannot be read as an exposure ({error}); fetch the file again") from error
 

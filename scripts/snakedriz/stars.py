@@ -44,6 +44,11 @@ class Stars:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def of_chip(self, chip: int) -> Stars:
+        """Return the sources of one chip."""
+        here = self.chips == chip
+        return Stars(self.positions[here], self.places[here], self.touched[here], self.chips[here])
+
 
 def find(
     image: Image, covered: Mask, settings: Mapping[str, Any], touched: Mask | None = None

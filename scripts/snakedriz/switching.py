@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def activate(skeleton: fits.HDUList, solution: Solution, force: bool = False) ->
         If it is damaged, with what is wrong and what would repair it.
     """
     refuse(solution, force)
-    _apply(skeleton, solutions.headerlet_of(skeleton, solution), solution)
+    put(skeleton, solutions.headerlet_of(skeleton, solution), solution)
 
 
 def refuse(solution: Solution, force: bool) -> None:
@@ -83,7 +83,8 @@ def refuse(solution: Solution, force: bool) -> None:
         raise SnakedrizError(f"{solution.label} {solution.wcsname}: {found}{forced}")
 
 
-def _apply(skeleton: fits.HDUList, headerlet: Headerlet, solution: Solution) -> None:
+def put(skeleton: fits.HDUList, headerlet: Headerlet, solution: Solution) -> None:
+    """Make a solution the primary WCS of an exposure, in place, given as a headerlet (`solutions.headerlet_of`)."""
     _distortion_files(skeleton, headerlet)
     headerlets.apply(skeleton, headerlet)
     for chip in science_extensions(skeleton):
@@ -183,21 +184,35 @@ def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry
         Also if the headerlet is for another exposure.
     """
     loaded = cards.without_broken_cards(headerlets.load(headerlet))
+    loaded[0].header.setdefault("HDRNAME", Path(headerlet).name)
+    return _switch(path, lambda exposure, found: attach(exposure, found, loaded), force, dry_run, str(headerlet))
 
-    def attach(exposure: fits.HDUList, found: list[Solution]) -> Solution:
-        points = positions.of_headerlet(exposure, loaded)
-        for other in found:
-            same = other.where == HEADERLET and other.hdrname == cards.text(loaded[0].header, "HDRNAME")
-            if same and not other.blocked and positions.difference(positions.of_solution(exposure, other), points) == 0:
+
+def attach(exposure: fits.HDUList, found: Sequence[Solution], headerlet: Headerlet) -> Solution:
+    """Attach a headerlet to an exposure, in place, unless it is attached already; returns its record.
+
+    Parameters
+    ----------
+    exposure : `~astropy.io.fits.HDUList`
+        The exposure.
+    found : sequence of Solution
+        Its solutions.
+    headerlet : Headerlet
+        May get another HDRNAME, if the exposure has a different one of its name.
+    """
+    for other in found:
+        same = other.where == HEADERLET and other.hdrname == cards.text(headerlet[0].header, "HDRNAME")
+        if same and not other.blocked:
+            points = positions.of_headerlet(exposure, headerlet)
+            if positions.difference(positions.of_solution(exposure, other), points) == 0:
                 return other
-        for keyword in ("HDRNAME", "NPOLFILE", "D2IMFILE", "DISTNAME", "DATE"):  # stwcs wants them all
-            if keyword not in loaded[0].header:
-                loaded[0].header[keyword] = Path(headerlet).name if keyword == "HDRNAME" else ""
-        _unique(exposure, loaded)
-        headerlets.attach(exposure, [loaded])
-        return next(s for s in reversed(solutions.read(exposure)) if s.where == HEADERLET)
-
-    return _switch(path, attach, force, dry_run, source=str(headerlet))
+    for keyword in ("HDRNAME", "NPOLFILE", "D2IMFILE", "DISTNAME", "DATE"):  # stwcs wants them all
+        if keyword not in headerlet[0].header:
+            made = f"{cards.text(headerlet[0].header, 'DESTIM')}_{cards.text(headerlet[0].header, 'WCSNAME')}-hlet.fits"
+            headerlet[0].header[keyword] = made if keyword == "HDRNAME" else ""
+    _unique(exposure, headerlet)
+    headerlets.attach(exposure, [headerlet])
+    return next(s for s in reversed(solutions.read(exposure)) if s.where == HEADERLET)
 
 
 def _switch(
@@ -225,7 +240,7 @@ def _switch(
             return Switch(str(path), found[0].wcsname, chosen.wcsname, chosen.label, "", 0.0, apart, False)
         new = solutions.headerlet_of(exposure, chosen)
         archived = backup(exposure, found)
-        _apply(exposure, new, chosen)
+        put(exposure, new, chosen)
         exposure[0].header["HISTORY"] = (
             f"snakedriz wcs: {found[0].wcsname or 'no name'} -> {chosen.wcsname or 'no name'}"
         )

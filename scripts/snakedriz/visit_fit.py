@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from . import matching, settings
 from .errors import SnakedrizError
 from .exposure_sources import ExposureSources
-from .fitting import NoFitError, Work, run
+from .fitting import Fit, NoFitError, run
 from .guiding import Guiding, donor
 from .linear_fit import limits
-from .relative_alignment import Member, merge, tie
+from .relative_alignment import tie
 from .skeleton import science_extensions
+from .tangent_plane import Member, merge
 
 Array = NDArray[np.float64]
 SCHEMA = "visit_fit/1"
@@ -93,7 +94,7 @@ class _Visit:
         self.inherited: list[dict[str, str]] = []
         self.left_out: list[dict[str, str]] = []
 
-    def align(self, work: Work) -> None:
+    def align(self, work: Fit) -> None:
         """Correct the members; those that get no solution are taken out of `work`."""
         bodies = _bodies(work)
         self.bodies = [[m.rootname for m in body] for body in bodies if len(body) > 1]
@@ -114,7 +115,7 @@ class _Visit:
         work.members = [m for m in work.members if m.rootname in work.status]
         self.ties = ties(work.members, float(work.options["relative"]["association_px"]), work.plane.scale * 1000.0)
 
-    def _inherit(self, work: Work, body: list[Member], reason: str, solved: Sequence[Guiding]) -> None:
+    def _inherit(self, work: Fit, body: list[Member], reason: str, solved: Sequence[Guiding]) -> None:
         """Give a body the correction of an exposure on the same lock; its own catalogue stars may say otherwise."""
         every = list(self.guiding.values())
         giver, why = None, ""
@@ -160,7 +161,7 @@ def _names(body: Sequence[Member]) -> str:
     return ", ".join(m.rootname for m in body)
 
 
-def _bodies(work: Work) -> list[list[Member]]:
+def _bodies(work: Fit) -> list[list[Member]]:
     """Sets of exposures that are tied to each other by their sources, the best connected first; then single ones."""
     bodies: list[list[Member]] = []
     left = list(work.members)
@@ -173,7 +174,7 @@ def _bodies(work: Work) -> list[list[Member]]:
     return [*bodies, *([m] for m in sorted(left, key=lambda m: (-len(m.start), m.rootname)))]
 
 
-def _fit_body(work: Work, body: Sequence[Member], geometry: str | None = None) -> str:
+def _fit_body(work: Fit, body: Sequence[Member], geometry: str | None = None) -> str:
     """Fit a body to the catalogue; the first that succeeds is the group. Returns why it cannot be, else ``''``.
 
     A body of several exposures falls back to a shift, which keeps its relative geometry. A single exposure without the

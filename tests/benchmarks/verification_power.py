@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import json
 import multiprocessing
 import os
 import sys
@@ -52,17 +53,21 @@ FIELDS = (
     *KEY, "edge", "exposure", *power_verdicts.VERDICTS, "registration", "registration_limit", "focus", "similarity",
     "method", "off_x", "off_y", "err_x", "err_y",
 )  # fmt: skip
+#: Modules that the verdicts come from.
+VERIFICATION = (
+    "correlation", "cr_census", "focus", "frames", "intervals", "matching", "metrics", "psf_width", "registration",
+    "similarity", "stars", "tiles",
+)  # fmt: skip
 SOLUTION = {"candidate": "default", "outcome": "ok", "reason": "", "wcsname": "IDC_x"}
 
 
 def fingerprint() -> str:
-    """Return a hash of everything that a trial depends on: the library, the settings, the scenes, the cases."""
-    import snakedriz
-
-    library = Path(snakedriz.__file__).parent
-    files = [*sorted(library.rglob("*.py")), ROOT / "config" / "detectors.yaml", ROOT / "tests" / "drizzled.py"]
+    """Return a hash of what a trial depends on: the verification and its settings, the scenes, the cases."""
+    library = Path(metrics.__file__).parent
+    files = [library / f"{name}.py" for name in VERIFICATION] + [ROOT / "tests" / "drizzled.py"]
     files += [ROOT / "tests" / "benchmarks" / f"power_{name}.py" for name in ("cases", "real", "verdicts")]
-    digest = hashlib.sha256()
+    settings = [numbers(*case.split("/")) for case in sorted({c.detector for c in power_cases.CASES.values()})]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in files:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:10]

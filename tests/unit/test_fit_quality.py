@@ -113,7 +113,7 @@ def test_radial_offset_limits(n, limit):
     assert assess(make(exposure(n=n, shift=(limit + 0.1, 0))), WFC)["fit_quality"] == 5
 
 
-def test_two_matches_with_a_large_rms_do_not_pass():
+def test_b12_two_matches_with_a_large_rms_do_not_pass():
     """B12: drizzlepac passes 2 matches whenever the RMS exceeds 0.5 (mas)."""
     verdict = assess(make(exposure(n=2, rms=80.0), fitgeom_used="shift"), WFC)
     assert "nmatches" in failed(verdict)
@@ -123,14 +123,14 @@ def test_two_matches_with_a_large_rms_do_not_pass():
     assert assess(make(exposure(n=8, rms=3.0), fitgeom_used="shift"), WFC)["fit_quality"] == 1
 
 
-def test_rms_is_about_zero():
+def test_b6_rms_is_about_zero():
     """B6: a common offset of 30 mas shows; a standard deviation of separations would be 0."""
-    from snakedriz.fitting import _residuals
+    from snakedriz.fit_result import _residuals
 
     assert _residuals(np.tile([30.0, 0.0], (20, 1)))["rms_mas"] == pytest.approx(30.0)
 
 
-def test_anticorrelated_magnitudes_fail():
+def test_b13_anticorrelated_magnitudes_fail():
     """B13: |r| > 0.5 accepts an anti-correlation, and one pair always passes."""
     assert failed(assess(make(exposure(n=50, slope=-1.0)), WFC)) == {"cross_match"}
     assert failed(assess(make(exposure(n=150, slope=-1.0)), WFC)) == set()  # not asked from 100 matches on

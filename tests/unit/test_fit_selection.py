@@ -1,5 +1,6 @@
 """Selection among fits: the same answer every time, with its reason."""
 
+import numpy as np
 from snakedriz.fit_selection import rms_error, select
 
 
@@ -39,10 +40,28 @@ def test_near_ties_go_to_relative_then_earlier_catalogue():
     assert abs(rms_error(fit()) - 5.0 / (2 * 196) ** 0.5) < 1e-12
 
 
-def test_later_failure_discards_nothing():
+def test_order_of_the_list_decides_nothing_but_the_catalogue():
+    """Ties and near-ties: the same fit whatever the order the files come in, as long as catalogues keep theirs."""
+    fits = [
+        fit(rms=rms, method=method, fitgeom=geometry)
+        for method, rms in (("2dhist", 4.8), ("relative", 5.0), ("default", 4.7))
+        for geometry in ("rscale",)
+    ]
+    fits += [fit(2, 3.0), fit(5, None, 0), fit(rms=5.05, method="default")]
+    rng = np.random.default_rng(0)
+    chosen = []
+    for _ in range(60):
+        order = rng.permutation(len(fits))
+        index, _ = select([fits[i] for i in order])
+        chosen.append(int(order[index]))
+    assert set(chosen) == {1}
+
+
+def test_b4_a_later_failure_discards_nothing():
     """B4: drizzlepac's last catalogue takes an earlier valid fit with it."""
     bad = [fit(5, None, 0, catalog="2MASS"), fit(-1, None, 0, catalog="2MASS")]
     assert select([fit(2, 9.0), *bad])[0] == 0
+    assert select([*bad, fit(2, 9.0)])[0] == 2
 
 
 def test_none_valid():

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 from small_exposures import write_exposure, write_mdriztab
-from snakedriz import mdriztab
+from snakedriz import mdriztab, settings
 from snakedriz.errors import SnakedrizError
 
 ANY = {
@@ -145,3 +146,24 @@ def test_the_library_does_not_import_heavy_packages():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_the_notebook_prints_can_be_overridden_and_is_recorded(table):
+    """driz_sep_bits, combine_type, driz_cr_snr, driz_cr_scale, final_bits: in the inventory and in the header."""
+    said = {
+        "driz_sep_bits": "16,64", "combine_type": "median", "driz_cr_snr": "5.0 4.0", "driz_cr_scale": "2.0 1.5",
+        "final_bits": 80,
+    }  # fmt: skip
+    assert set(mdriztab.KEYWORDS) == set(said)
+    base = mdriztab.parameters(table, "F814W", 2)
+    for overrides, origin in ((said, "config"), ({}, "mdriztab")):
+        parameters, origins = mdriztab.assemble(base, "mdriztab", [500.0, 500.0], overrides)
+        header = fits.Header()
+        mdriztab.record(header, {"parameters": parameters, "origin": origins})
+        for name, keyword in mdriztab.KEYWORDS.items():
+            if name in parameters:
+                assert header[keyword] == parameters[name] == str(overrides.get(name, base.get(name)))
+                assert header.comments[keyword] == f"{name} ({origin})"
+        lines = [f"snakedriz: {name} = {value} (configuration)" for name, value in sorted(overrides.items())]
+        assert list(header.get("HISTORY", [])) == lines
+    assert set(said) <= set(settings.read_schema("config")["properties"]["drizzle"]["properties"])

@@ -186,3 +186,42 @@ def test_inputs_are_not_changed():
     before = copy.deepcopy((solutions, measured))
     promote(INVENTORY, solutions, measured, {**SETTINGS, "limits": {"similarity": 0.1}})
     assert (solutions, measured) == before
+
+
+def with_alternatives(**changes):
+    """A visit with two solutions asked for by name."""
+    solutions, measured = visit(**changes)
+    for name in ("hsc30", "svm"):
+        solutions.append({**solution("apriori"), "candidate": name, "wcsname": f"IDC_x-{name}"})
+        measured.append(changes.get(name, metrics(name)))
+    return solutions, measured
+
+
+def test_solutions_win_only_where_they_are_ranked():
+    found = promote(INVENTORY, *with_alternatives(), SETTINGS)
+    assert found["winner"] == "aposteriori"
+    assert "hsc30 is not ranked (promotion.rank); svm is not ranked" in found["reason"]
+    assert [row["candidate"] for row in found["candidates"]][3:] == ["hsc30", "svm"]
+    assert all(row["verified"] for row in found["candidates"])
+    ranked = {**SETTINGS, "rank": ["svm", "aposteriori", "default"]}
+    found = promote(INVENTORY, *with_alternatives(), ranked)
+    assert (found["winner"], found["wcsname"]) == ("svm", "IDC_x-svm")
+    assert "apriori is not ranked" in found["reason"]
+    found = promote(INVENTORY, *with_alternatives(svm=metrics("svm", verified=False)), ranked)
+    assert found["winner"] == "aposteriori"
+    chosen = promote(INVENTORY, *with_alternatives(), {**SETTINGS, "choose": "hsc30"})
+    assert (chosen["winner"], chosen["override"]["policy_would_promote"]) == ("hsc30", "aposteriori")
+
+
+def test_no_harm_follows_the_rank():
+    """0.3 px against limits of 0.01 + 3 sqrt(2) 0.005 = 0.03 px: held against those after it, and no others."""
+    changes = {"default": metrics("default", shift=0.5), "svm": metrics("svm", shift=0.3)}
+
+    def harm(rank):
+        rows = promote(INVENTORY, *with_alternatives(**changes), {**SETTINGS, "rank": rank})["candidates"]
+        return {row["candidate"]: [c["note"] for c in row["checks"] if c["name"] == "no_harm"] for row in rows}
+
+    assert "apriori: 0.010 px" in harm(["svm", "apriori", "default"])["svm"][0]
+    assert "default: 0.500 px" in harm(["apriori", "svm", "default"])["svm"][0]
+    assert "default: 0.500 px" in harm(["apriori", "default"])["svm"][0]  # replaces nothing
+    assert harm(["svm", "default", "apriori"])["default"] != []

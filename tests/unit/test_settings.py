@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from snakedriz import mdriztab, settings
+from snakedriz import alternatives, mdriztab, settings
 from snakedriz.errors import SnakedrizError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,10 @@ def test_the_contract():
     for key in given:
         if key not in ("promotion", "catalogs"):
             assert found[key] == given[key]
-    assert found["promotion"] == {"policy": "documented", "choose": None, "limits": {}, "drizzlepac_numbers": True}
+    assert found["promotion"] == {
+        "policy": "documented", "rank": ["visit", "aposteriori", "apriori", "default"], "choose": None, "limits": {},
+        "drizzlepac_numbers": True,
+    }  # fmt: skip
     assert found["catalogs"] == [{"name": "GAIAeDR3", "file": "gaia.ecsv", "epoch": None}]
 
 
@@ -70,11 +73,28 @@ def test_the_demo_configuration_is_valid():
         ({"input": 5}, ["input: expected text, found the number 5"]),
         ({"input": ""}, ["input: "]),
         ({"catalogs": "gaia.ecsv"}, ["catalogs: expected a list, found the text 'gaia.ecsv'"]),
-        ({"catalogs": [{"name": "A"}]}, ["catalogs[0]: the key file must be given"]),
+        ({"catalogs": [{"name": "A"}]}, ["catalogs: A: give either `file` or `service`"]),
+        ({"catalogs": [{"file": "x"}]}, ["catalogs[0]: the key name must be given"]),
         ({"catalogs": [{"name": "A-B", "file": "x"}]}, ["letters, digits and underscores"]),
         ({"catalogs": [{"name": "A", "file": "x"}, {"name": "a", "file": "y"}]}, ["catalogs: A is named twice"]),
         ({"candidates": ["apriori"]}, ["`default` must be among them"]),
         ({"candidates": ["default", "vizit"]}, ["candidates[1]: expected one of default, apriori, aposteriori, visit"]),
+        ({"candidates": ["default", "apriory"]}, ["did you mean apriori?"]),
+        ({"candidates": ["default", {"name": "a", "wcsnam": "x"}]}, ["candidates[1]: unknown key `wcsnam`"]),
+        ({"candidates": ["default", {"name": "a"}]}, ["candidates[1]: found none of them; expected one of wcsname"]),
+        (
+            {"candidates": ["default", {"wcsname": "*-HSC30", "headerlets": "svm"}]},
+            ["candidates[1]: found wcsname, headerlets; expected one of"],
+        ),
+        ({"candidates": ["default", {"name": "A-b", "hdrname": "x"}]}, ["lower-case letters, digits and underscores"]),
+        ({"candidates": ["default", {"name": "visit", "wcsname": "*-HSC30"}]}, ["visit is that of another kind"]),
+        ({"candidates": ["default", {"headerlets": "a/apriori"}]}, ["apriori is that of another kind", "{name: ..."]),
+        ({"candidates": ["default", "*-HSC30", "IDC_*-HSC30"]}, ["candidates[2]: the name hsc30 is taken"]),
+        ({"candidates": ["default", "*"]}, ["candidates[1]: no name can be made of it"]),
+        ({"candidates": ["default", 5]}, ["candidates[1]: expected text or a mapping, found the number 5"]),
+        ({"promotion": {"rank": ["apriori"]}}, ["promotion.rank: `default` must be among them"]),
+        ({"promotion": {"rank": ["hsc30", "default"]}}, ["promotion.rank: 'hsc30' is not among the candidates"]),
+        ({"promotion": {"rank": ["default", "default"]}}, ["promotion.rank: "]),
         ({"visit": {"group": "automatic"}}, ["visit.group: ", "auto, or a list of lists of rootnames"]),
         ({"visit": {"group": ["ja", "jb"]}}, ["visit.group: ", "auto, or a list of lists of rootnames"]),
         ({"visit": {"group": [["ja", "jb"], ["jb"]]}}, ["visit.group: jb is in two visits"]),
@@ -207,3 +227,37 @@ def test_an_output_folder_that_cannot_be_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(settings.os, "access", lambda *_: False)
     with pytest.raises(SnakedrizError, match="cannot be written to"):
         settings.check_output(tmp_path / "results")
+
+
+def test_solutions_asked_for_by_name():
+    found = settings.validate_config(
+        {
+            "candidates": [
+                "IDC_*-FIT_SVM_GAIAeDR3", "aposteriori", {"name": "svm", "headerlets": "downloads/hlets"}, "default",
+                {"wcsname": "*-HSC30"}, "IDC_*",
+            ],
+            "promotion": {"rank": ["svm", "default"], "choose": "hsc30"},
+        }
+    )  # fmt: skip
+    assert found["candidates"] == ["default", "aposteriori", "fit_svm_gaiaedr3", "svm", "hsc30", "idc"]
+    assert found["alternatives"] == {
+        "fit_svm_gaiaedr3": {"either": "IDC_*-FIT_SVM_GAIAeDR3"}, "svm": {"headerlets": "downloads/hlets"},
+        "hsc30": {"wcsname": "*-HSC30"}, "idc": {"either": "IDC_*"},
+    }  # fmt: skip
+    given = settings.validate_config({"candidates": "[default, '*-GSC240', {name: a_1, hdrname: x_hlet.fits}]"})
+    assert given["candidates"] == ["default", "gsc240", "a_1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("IDC_*-FIT_SVM_GAIAeDR3", "fit_svm_gaiaedr3"), ("*-GSC240", "gsc240"),
+        ("IDC_2731450pi-HSC30", "idc_2731450pi_hsc30"),
+        ("IDC_*", "idc"), ("OPUS", "opus"), ("jbt122x8q_flc_9ec245_hlet.fits", "jbt122x8q_flc_9ec245"),
+        ("mastDownload/HST/", "hst"), ("*-FIT_???_GAIA*", "fit_gaia"),
+        ("hst_11665_06_wfc3_uvis_f555w_ib4606c6_flc_IDC_2731450pi-FIT_SVM_GAIADR2-hlet.fits",
+         "hst_11665_06_wfc3_uvis_f555w_ib4606c6_flc_idc_2731450pi_fit"),
+    ],
+)  # fmt: skip
+def test_names_made_of_patterns(text, name):
+    assert alternatives.slug(text) == name

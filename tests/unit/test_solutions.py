@@ -321,15 +321,18 @@ def test_final_exposure_and_headerlet(small_visit, default_skeletons, tmp_path):
     drizzling.write_crmask(tmp_path / "cr.fits", {owner[:9]: flags})
     inventory = {"exposures": [{"rootname": owner[:9], "used": True}]}
     out, hlet = tmp_path / f"{owner}.fits", tmp_path / f"{owner}_hlet.fits"
+    row = {"candidate": "apriori", "registration": {"worst_px": 0.02, "error_px": 0.005, "of": "x"}, "astrometry": None}
     finals.write_exposure(
-        owner, _bundle(tmp_path, default_skeletons), small_visit.flc[0], tmp_path / "cr.fits", inventory, out, hlet
-    )
+        owner, _bundle(tmp_path, default_skeletons), small_visit.flc[0], tmp_path / "cr.fits", inventory,
+        {"winner": "apriori", "candidates": [row]}, out, hlet,
+    )  # fmt: skip
     with fits.open(out) as made, fits.open(small_visit.flc[0]) as given:
         np.testing.assert_allclose(corners(made), expected, rtol=0, atol=MICROARCSEC / 3600)
         np.testing.assert_array_equal(made["SCI", 2].data, given["SCI", 2].data)
         assert made["DQ", 2].data[10, 20] & 4096
         assert np.count_nonzero(made["DQ", 2].data & 4096) == 1
         assert made[0].header["DRIZCORR"] == "COMPLETE"
+        assert (made[0].header["SDREGPX"], made[0].header["SDREGERR"]) == (0.02, 0.005)
         assert made["SCI", 1].header["S_REGION"].startswith("POLYGON ICRS ")
         assert "a priori" in made["SCI", 1].header["WCSTYPE"]
         names_attached = [h.header["WCSNAME"] for h in made if h.name == "HDRLET"]

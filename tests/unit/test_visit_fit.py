@@ -13,9 +13,9 @@ from fit_simulator import SETTINGS, offsets_of
 from snakedriz import artefacts, candidates, skeleton, visit_fit
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposure_sources import ExposureSources
-from snakedriz.relative_alignment import place
 from snakedriz.simulate import Visit, simulate_associations
 from snakedriz.sources import COLUMNS
+from snakedriz.tangent_plane import place
 from stwcs.wcsutil import HSTWCS
 
 ERROR = 0.02  # px

@@ -9,6 +9,7 @@ import time
 import pytest
 import workflow
 from astropy.io import fits
+from snakedriz.files import read_json
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 
 pytestmark = pytest.mark.workflow
@@ -50,6 +51,35 @@ def test_the_other_candidates_are_as_far_off_as_the_simulation_put_them(finished
         product = folder / f"results/jdemo1010/jdemo1010_{candidate}/jdemo1010_drc.fits"
         summary = measure_offsets(product, truth).meta["summary"]
         assert (summary["median_dra_mas"], summary["median_ddec_mas"]) == pytest.approx(expected, abs=2.0)
+
+
+def test_relative_and_absolute_errors_are_measured_for_every_candidate_and_kept_apart(finished):
+    """In metrics.json, promotion.json and the product's header; against the catalogue what the simulation put in."""
+    folder, _, _, _ = finished
+    found = workflow.promotion(folder)
+    for candidate, expected in (("default", (350.0, -400.0)), ("apriori", (30.0, -20.0)), ("aposteriori", (0.0, 0.0))):
+        metrics = read_json(folder / f"results/jdemo1010/jdemo1010_{candidate}/metrics.json")
+        absolute, relative = metrics["astrometry"]["absolute"], metrics["astrometry"]["relative"]
+        assert absolute["catalog"] == "GAIAeDR3"
+        # Gaia errors of 1 mas and centroids of 1 mas: 48 stars give 0.2 mas per axis; 4 of these
+        assert absolute["error_mas"] < 0.5
+        assert absolute["offset_mas"] == pytest.approx(expected, abs=4 * absolute["error_mas"])
+        assert relative["scatter_mas"] < 1.0
+        # 0.02 px: exposures of the simulation share one pointing, each is measured to 0.005 px
+        worst = workflow.row(found, candidate)["registration"]
+        assert worst["worst_px"] < 0.05
+        assert workflow.row(found, candidate)["astrometry"]["absolute"] == absolute
+        assert metrics["drizzlepac"]["verified"] is True
+        assert metrics["verified"] == {"measured": True, "documented": True, "drizzlepac": True}
+    crossed = metrics["astrometry"]["cross_validation"]
+    assert crossed["outcome"] == "measured"
+    assert crossed["held_out_rms_mas"] >= crossed["in_sample_rms_mas"]
+    for name in ("jdemo1010_drc.fits", "jdemo1a1q_flc.fits"):
+        header = fits.getheader(folder / "results/jdemo1010/final" / name)
+        assert header["SDABSERR"] == pytest.approx(absolute["error_mas"])
+        assert header["SDRELMAS"] == pytest.approx(relative["scatter_mas"])
+        assert header["SDREGPX"] == pytest.approx(worst["worst_px"])
+        assert header["SDHELDRM"] == pytest.approx(crossed["held_out_rms_mas"])
 
 
 def test_every_promised_file_is_there(finished):
@@ -112,13 +142,21 @@ def test_a_changed_limit_reruns_the_promotion_and_what_follows(finished):
     """With a limit no product can meet nothing is verified, and the default is promoted, unverified."""
     folder, _, _, _ = finished
     assert workflow.run(folder).rules == []
-    changed = workflow.run(folder, "-n", "--config", 'promotion={"limits": {"similarity": -1.0}}')
+    changed = workflow.run(folder, "-n", "--config", 'promotion={"limits": {"registration": -1.0}}')
     assert changed.code == 0, changed.tail
     rules = {line.split()[0] for line in changed.output.splitlines() if line.strip() and line.split()[-1].isdigit()}
     assert {"promotion", "final_product", "final_exposure", "manifest"} <= rules, changed.tail
-    assert not rules & {"inventory", "default_solution", "candidate_product", "sources", "fit", "metrics"}, changed.tail
+    assert not rules & {
+        "inventory",
+        "default_solution",
+        "candidate_product",
+        "sources",
+        "fit",
+        "verification",
+        "metrics",
+    }, changed.tail
     done = workflow.run(
-        folder, "results/jdemo1010/promotion.json", "--config", 'promotion={"limits": {"similarity": -1.0}}'
+        folder, "results/jdemo1010/promotion.json", "--config", 'promotion={"limits": {"registration": -1.0}}'
     )
     assert done.rules == ["promotion"], done.tail
     found = workflow.promotion(folder)
@@ -148,7 +186,7 @@ def test_a_killed_run_leaves_inputs_whole_and_the_next_one_completes(finished, t
         shutil.copytree(source / name, tmp_path / name)
     for name in ("gaia.ecsv", "offsets.ecsv", "config.yaml"):
         shutil.copy2(source / name, tmp_path / name)
-    target = "results/jdemo1010/jdemo1010_default/metrics.json"
+    target = "results/jdemo1010/jdemo1010_default/verification.json"
     process = subprocess.Popen(
         workflow.command(target), cwd=tmp_path, env=workflow.environment(), stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

@@ -1,0 +1,25 @@
+"""The fetch rules: ask a service for what a visit needs and keep it; the folder of the output says which service."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import settings
+from snakedriz.services import keeping
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    keeper = keeping.Keeper(settings.validate_config(snakemake.config), os.environ)
+    rule, wildcards = snakemake.rule, snakemake.wildcards
+    if rule == "fetch_exposures":
+        keeper.exposures(snakemake.output[0], wildcards.asns.split("_"))
+    elif rule == "fetch_references":
+        keeper.references(wildcards.visit)
+    elif rule == "fetch_catalog":
+        keeper.catalog(wildcards.visit, wildcards.catalog)
+    elif rule == "fetch_headerlets":
+        keeper.headerlets(wildcards.visit)
+    else:
+        keeper.offsets(wildcards.visit)

@@ -1,0 +1,12 @@
+"""Rule missing_file: say what is missing, what belongs there, and how to get it."""
+
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz.services import keeping
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    keeping.refuse(snakemake.wildcards.file, snakemake.params.folder)

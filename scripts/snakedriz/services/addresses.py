@@ -1,0 +1,53 @@
+"""Where the services are: by the environment, else the configuration, else as built in; read when a client is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import SnakedrizError
+from .transport import Budget, Client
+
+#: By key of `services` in the configuration: name in errors, address built in, environment variable.
+SERVICES: dict[str, tuple[str, str, str | None]] = {
+    "catalogs": ("STScI catalogue service", "https://gsss.stsci.edu/webservices", "ASTROMETRIC_CATALOG_URL"),
+    "astrometry": ("astrometry database", "https://mast.stsci.edu/portal/astrometryDB/", "ASTROMETRY_SERVICE_URL"),
+    "guide_stars": ("guide-star service", "https://gsss.stsci.edu/webservices", "GSSS_WEBSERVICES_URL"),
+    "tap": ("Gaia archive (TAP)", "https://gea.esac.esa.int/tap-server/tap", None),
+    "vizier": ("VizieR", "https://vizier.cds.unistra.fr", None),
+    "mast": ("MAST", "https://mast.stsci.edu", None),
+    "cloud": ("MAST public cloud copies", "https://stpubdata.s3.us-east-1.amazonaws.com", None),
+    "crds": ("CRDS", "https://hst-crds.stsci.edu", "CRDS_SERVER_URL"),
+}
+
+
+def address(key: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return the address of a service, without a slash at its end.
+
+    Parameters
+    ----------
+    key : str
+        One of `SERVICES`.
+    config : mapping
+        `services` of the configuration.
+    environ : mapping
+        Usually `os.environ`.
+
+    Raises
+    ------
+    SnakedrizError
+        If it is not an http or https address.
+    """
+    _, built_in, variable = SERVICES[key]
+    found = (environ.get(variable) if variable else None) or config.get(key) or built_in
+    origin = f"the environment variable {variable}" if variable and environ.get(variable) else f"services.{key}"
+    if urlsplit(found).scheme not in ("http", "https") or not urlsplit(found).netloc:
+        raise SnakedrizError(f"{origin} is {found!r}; expected an address that begins with https:// or http://")
+    return found.rstrip("/")
+
+
+def client(key: str, config: Mapping[str, Any]) -> Client:
+    """Return a client of a service with the budget of the configuration (`attempts`, `timeout`, `seconds`)."""
+    limits = {name: config[name] for name in ("attempts", "timeout", "seconds") if config.get(name) is not None}
+    return Client(SERVICES[key][0], Budget(**limits))

@@ -1,0 +1,211 @@
+"""Reference files that headers name, or the best by a context, from CRDS: its own client's protocol, our transport.
+
+The `crds` package speaks JSON-RPC; its downloads are not used, because they have no time-out and leave a file with a
+wrong checksum in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import SnakedrizError
+from ..fastheader import primary_cards
+from ..reference_files import names_file
+from . import failures, provenance
+from .addresses import address, client
+from .download import download
+from .failures import ServiceError
+from .transport import Client
+
+#: Keywords whose files are fetched.
+KEYWORDS = ("IDCTAB", "D2IMFILE", "NPOLFILE", "MDRIZTAB", "OFFTAB", "DGEOFILE")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file that a header names: keyword, variable (jref), name, and the exposure."""
+
+    keyword: str
+    variable: str
+    name: str
+    owner: str
+
+
+def wanted(paths: Sequence[str]) -> list[Wanted]:
+    """Return the reference files that exposures name as ``<variable>$<name>``, each once, sorted by name."""
+    found: dict[str, Wanted] = {}
+    for path in sorted(paths):
+        cards = primary_cards(path, KEYWORDS)
+        for keyword in KEYWORDS:
+            value = str(cards.get(keyword) or "").strip()
+            variable, dollar, name = value.partition("$")
+            if names_file(value) and dollar:
+                found.setdefault(name, Wanted(keyword, variable.lower(), name, path))
+    return [found[name] for name in sorted(found)]
+
+
+def call(asker: Client, base: str, method: str, *parameters: Any) -> Any:
+    """Call a method of the CRDS server.
+
+    Raises
+    ------
+    ServiceError
+        Of the type of the failure; ServiceSaidError with the server's own words.
+    """
+    from crds.client.proxy import ServiceCallBinding
+    from crds.core.exceptions import CrdsError
+
+    class Call(ServiceCallBinding):
+        def _call_service(self, parameters: str, url: str) -> str:
+            headers = {"Content-Type": "application/json"}
+            kinds = ("application/json", "text/json", "text/plain", "application/json-rpc")
+            return asker.request("POST", url, data=parameters.encode(), headers=headers, kinds=kinds).text
+
+    url = f"{base}/json/"
+    try:
+        return Call(url, method)(*parameters)
+    except ServiceError:
+        raise
+    except CrdsError as error:
+        raise failures.ServiceSaidError(asker.service, f"{url}{method} {parameters}", str(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise failures.BadAnswer(
+            asker.service, f"{url}{method} {parameters}", f"no JSON-RPC answer ({type(error).__name__}: {error})"
+        ) from error
+
+
+def best(
+    asker: Client, base: str, context: str, header: Mapping[str, Any], keywords: Sequence[str] = KEYWORDS
+) -> dict[str, str]:
+    """Return the best reference files for a header in a context: file name by keyword, without those CRDS has none for.
+
+    Parameters
+    ----------
+    context : str
+        ``hst_1234.pmap``, or ``latest`` for the server's current one.
+    header : mapping
+        Primary header of an exposure.
+    """
+    if context == "latest":
+        context = str(call(asker, base, "get_default_context", "hst", None))
+    kinds = [keyword.lower() for keyword in keywords]
+    parameters = {str(key): str(value) for key, value in header.items()}
+    found = call(asker, base, "get_best_references", context, parameters, kinds)
+    return {
+        keyword: str(found[keyword.lower()]).lower()
+        for keyword in keywords
+        if keyword.lower() in found and not str(found[keyword.lower()]).upper().startswith("NOT FOUND")
+        and names_file(found[keyword.lower()])
+    }  # fmt: skip
+
+
+def fetch(
+    files: Sequence[Wanted],
+    folders: Mapping[str, str],
+    cache: str | Path,
+    config: Mapping[str, Any],
+    environ: Mapping[str, str],
+    asker: Client | None = None,
+) -> dict[str, str]:
+    """Fetch the files that are not there: into the folder of their variable, else into the private cache.
+
+    All files of a variable must lie in one folder: that is what the variable means, for stwcs as for us.
+
+    Parameters
+    ----------
+    files : sequence of Wanted
+        What headers name.
+    folders : mapping
+        Where reference files are, by variable: what is there is not fetched and never changed.
+    cache : path
+        Folder with a folder for each variable that `folders` does not name.
+    config, environ : mapping
+        `services` of the configuration, and usually `os.environ`.
+    asker : Client, optional
+        In place of the one that the configuration gives.
+
+    Returns
+    -------
+    dict
+        Path by file name. Context and server are in each file's provenance record.
+
+    Raises
+    ------
+    ServiceError
+        Of the type of the failure, naming keyword, file and how else to get it.
+    """
+    base = address("crds", config, environ)
+    found: dict[str, str] = {}
+    server: dict[str, Any] = {}
+    context = ""
+    for file in files:
+        own = (Path(folders[file.variable]) if folders.get(file.variable) else Path(cache) / file.variable) / file.name
+        found[file.name] = str(own)
+        if own.is_file():
+            continue
+        asker = asker or client("crds", config)
+        try:
+            if not server:
+                server = dict(call(asker, base, "get_server_info"))
+                context = str(call(asker, base, "get_default_context", "hst", None))
+            _one(asker, base, server, context, file, own)
+        except ServiceError as error:
+            raise type(error)(
+                error.service,
+                error.query,
+                error.found,
+                f"{file.owner} names {file.name} as {file.keyword}: get it from https://hst-crds.stsci.edu and put it "
+                f"into {own.parent}, or try again later",
+            ) from error
+    return found
+
+
+def _one(asker: Client, base: str, server: Mapping[str, Any], context: str, file: Wanted, path: Path) -> None:
+    info = call(asker, base, "get_file_info", context, file.name)
+    try:
+        place = server["reference_url"]
+        place = place.get("unchecked", place)["hst"] if isinstance(place, Mapping) else place
+        size, sha1 = int(info["size"]), str(info.get("sha1sum") or "none")
+        url = f"{place.rstrip('/')}/{file.name}"
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise failures.BadAnswer(
+            asker.service, f"{base} {file.name}", f"neither an address nor a size ({error!r})"
+        ) from error
+    download(asker, url, path, size, None if sha1 == "none" else ("sha1", sha1))
+    version = server.get("crds_version") or {}
+    provenance.write(
+        path,
+        asker,
+        base,
+        {"file": file.name, "keyword": file.keyword, "context": context, "size": size, "sha1": sha1},
+        version=str(version.get("str", "") if isinstance(version, Mapping) else version),
+    )
+
+
+def current(
+    paths: Sequence[str],
+    context: str,
+    config: Mapping[str, Any],
+    environ: Mapping[str, str],
+    asker: Client | None = None,
+) -> list[Wanted]:
+    """Return the best files in a context instead of those that headers name, with the variable the headers use.
+
+    Raises
+    ------
+    SnakedrizError
+        If a header names no reference file at all, so that the variable of its instrument is not known.
+    """
+    base = address("crds", config, environ)
+    asker = asker or client("crds", config)
+    found: dict[str, Wanted] = {}
+    for path in sorted(paths):
+        named = wanted([path])
+        if not named:
+            raise SnakedrizError(f"{path}: names no reference file; is it a calibrated exposure?")
+        for keyword, name in best(asker, base, context, primary_cards(path)).items():
+            found.setdefault(name, Wanted(keyword, named[0].variable, name, path))
+    return [found[name] for name in sorted(found)]

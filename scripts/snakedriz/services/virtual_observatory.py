@@ -1,0 +1,142 @@
+"""Catalogues by the protocols of the Virtual Observatory: Gaia DR3 by TAP (pyvo), VizieR (astroquery)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from astropy.table import Table
+
+from . import failures
+from .area import Cone
+from .failures import ServiceError
+from .transport import Client
+
+#: Columns of gaiadr3.gaia_source that we use.
+GAIA_COLUMNS = (
+    "source_id", "ra", "ra_error", "dec", "dec_error", "parallax", "parallax_error", "pmra", "pmra_error", "pmdec",
+    "pmdec_error", "ra_dec_corr", "ra_pmra_corr", "ra_pmdec_corr", "dec_pmra_corr", "dec_pmdec_corr",
+    "pmra_pmdec_corr", "ref_epoch", "ruwe", "phot_g_mean_mag",
+)  # fmt: skip
+#: Catalogues by the names that WCSNAME uses: where VizieR keeps them.
+VIZIER = {
+    "GAIADR3": "I/355/gaiadr3", "GAIAeDR3": "I/350/gaiaedr3", "GSC242": "I/353/gsc242", "2MASS": "II/246/out",
+    "PS1": "II/349/ps1",
+}  # fmt: skip
+
+
+def gaia_query(cone: Cone) -> str:
+    """Return the query in ADQL for all of Gaia DR3 in a cone."""
+    return (
+        f"SELECT {', '.join(GAIA_COLUMNS)} FROM gaiadr3.gaia_source WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), "
+        f"CIRCLE('ICRS', {cone.ra:.5f}, {cone.dec:.5f}, {cone.radius:.4f})) ORDER BY source_id"
+    )
+
+
+def tap(client: Client, base: str, adql: str) -> Table:
+    """Ask a TAP service, asynchronously: synchronous answers of the Gaia archive end at 2000 rows.
+
+    Parameters
+    ----------
+    client : Client
+        Of the service.
+    base : str
+        Its address, ``.../tap``.
+    adql : str
+        The query.
+
+    Raises
+    ------
+    ServiceError
+        Of the type of the failure; `Incomplete` if the service left rows out.
+    """
+    import pyvo
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pyvo.dal.exceptions.DALOverflowWarning)
+            job = pyvo.dal.TAPService(base, session=client).submit_job(adql)
+            try:
+                job.run().wait(phases=["COMPLETED", "ERROR", "ABORTED"], timeout=client.budget.seconds)
+                job.raise_if_error()
+                return job.fetch_result().to_table()
+            finally:
+                _forget(job)
+    except ServiceError:
+        raise
+    except pyvo.dal.exceptions.DALOverflowWarning as error:
+        raise failures.Incomplete(client.service, adql, f"it left rows out ({error})") from error
+    except pyvo.dal.exceptions.DALQueryError as error:
+        raise failures.ServiceSaidError(client.service, adql, f"it answered {error.reason!r}") from error
+    except pyvo.dal.exceptions.DALServiceError as error:
+        kind = failures.TimedOut if "timed out" in str(error).lower() else failures.BadAnswer
+        raise kind(client.service, adql, str(error)) from error
+    except Exception as error:  # malformed XML and VOTables raise what their parsers like
+        raise failures.BadAnswer(client.service, adql, f"{type(error).__name__}: {error}") from error
+
+
+def _forget(job: Any) -> None:
+    """Delete a job at the service; whether that works is of no consequence for the result."""
+    try:
+        job.delete()
+    except Exception as error:  # a courtesy to the service, which deletes old jobs by itself
+        print(f"the job could not be deleted: {error}")
+
+
+def vizier(client: Client, base: str, name: str, cone: Cone) -> Table:
+    """Ask VizieR for a catalogue.
+
+    Parameters
+    ----------
+    client : Client
+        Of VizieR.
+    base : str
+        Address of VizieR or a mirror.
+    name : str
+        One of `VIZIER`, or a catalogue as VizieR calls it (``I/355/gaiadr3``).
+    cone : Cone
+        The field.
+
+    Raises
+    ------
+    ServiceError
+        Of the type of the failure.
+    """
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from astroquery.vizier import VizierClass
+
+    catalogue = VIZIER.get(name, name)
+    service = VizierClass(columns=["**"], catalog=catalogue, row_limit=-1, timeout=client.budget.timeout)
+    service._session = client
+    service._server_to_url = lambda return_type="votable": f"{base}/viz-bin/{return_type}"
+    asked = f"{base}/viz-bin/votable {catalogue} at {cone.ra} {cone.dec} within {cone.radius} deg"
+    try:
+        found = service.query_region(
+            SkyCoord(cone.ra, cone.dec, unit="deg"), radius=cone.radius * u.deg, catalog=catalogue, cache=False
+        )
+    except ServiceError:
+        raise
+    except Exception as error:  # astroquery raises what its parsers do
+        raise failures.BadAnswer(client.service, asked, f"{type(error).__name__}: {error}") from error
+    _check_votable(client, asked)
+    if len(found) > 1:
+        raise failures.BadAnswer(
+            client.service,
+            asked,
+            f"{len(found)} tables ({', '.join(found.keys())})",
+            "name one table, as I/355/gaiadr3",
+        )
+    return found[0] if len(found) else Table()
+
+
+def _check_votable(client: Client, asked: str) -> None:
+    """Find what the reader of VOTables passes over: an error that VizieR reports inside, rows left out."""
+    text = client.last.content.decode("utf-8", "replace") if client.last is not None else ""
+    if "</VOTABLE>" not in text:
+        raise failures.Truncated(client.service, asked, "a VOTable without its end")
+    for line in (line for line in text.splitlines() if "<INFO" in line):
+        if 'name="QUERY_STATUS"' in line and 'value="OVERFLOW"' in line:
+            raise failures.Incomplete(client.service, asked, "it left rows out (OVERFLOW)")
+        if 'name="Errors"' in line or ('name="QUERY_STATUS"' in line and 'value="ERROR"' in line):
+            raise failures.ServiceSaidError(client.service, asked, f"it answered {line.strip()[:200]}")

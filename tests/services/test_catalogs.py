@@ -1,0 +1,155 @@
+"""The catalogue service of STScI: what it says, and every way it fails."""
+
+import json
+
+import numpy as np
+import pytest
+from failing import EVERY
+from loopback import Reply, serve
+from snakedriz import reference
+from snakedriz.services import area, catalogs, failures, provenance, stsci_catalogs
+
+CONE = area.Cone(10.0, -60.0, 0.05)
+COLUMNS = "ra,ra_error,dec,dec_error,pmra,pmra_error,pmdec,pmdec_error,mag,objID,epoch"
+ROWS = [
+    "10.01,0.1,-60.01,0.2,5.5,0.1,-3.25,0.1,18.5,4611686018427387905,2016.0",
+    "9.99,0.3,-59.99,0.4,,,,,19.5,4611686018427387906,2016.0",
+    "10.0,0.3,-60.0,0.4,1,1,1,1,20.5,77,2016.0",
+]
+
+
+def csv(rows=ROWS, columns=COLUMNS):
+    return Reply("\r\n".join([f"# {len(rows)} found", columns, *rows, ""]).encode(), "text/csv")
+
+
+def fetch(server, client, path, name="GAIAeDR3", cone=CONE):
+    return catalogs.fetch(path, name, "stsci", cone, {"catalogs": server.url + "/webservices/"}, {}, client)
+
+
+def test_answer_becomes_the_normal_form(client, tmp_path):
+    path = tmp_path / "c.ecsv"
+    with serve(lambda request: csv()) as server:
+        fetch(server, client, path)
+        (request,) = server.asked
+    assert request.path == "/webservices/vo/CatalogSearch.aspx"
+    assert request.query == {"RA": "10.00000", "DEC": "-60.00000", "SR": "0.0500", "FORMAT": "CSV",
+                             "CAT": "GAIAeDR3", "MINDET": "5"}  # fmt: skip
+    table = reference.load_catalog(path, "GAIAeDR3")
+    assert list(table["RA"]) == [9.99, 10.0, 10.01]  # sorted, whatever the order of the answer
+    assert table["objID"][2] == "4611686018427387905"  # 64 bits survive
+    assert np.isnan(table["pmra"][0])
+    assert table["pmdec"][2] == -3.25
+
+
+def test_order_of_rows_changes_nothing(client, tmp_path):
+    for name, rows in (("a", ROWS), ("b", ROWS[::-1])):
+        with serve(lambda request, rows=rows: csv(rows)) as server:
+            fetch(server, client, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()  # nor does the address of the server
+
+
+@pytest.mark.parametrize("body", [b"No data records found\r\n", b"# 0\r\nNo data records were found.\r\n"])
+def test_empty_field_is_an_outcome(client, tmp_path, body):
+    with serve(lambda request: Reply(body, "text/csv")) as server:
+        table = fetch(server, client, tmp_path / "c.ecsv")
+    assert len(table) == 0
+    assert table.meta["outcome"] == "empty"
+    kept = reference.load_catalog(tmp_path / "c.ecsv", "GAIAeDR3")
+    assert len(reference.at_epoch(kept, 2005.0)) == 0
+
+
+def test_no_rows_is_an_outcome_too(client, tmp_path):
+    with serve(lambda request: csv([])) as server:
+        assert fetch(server, client, tmp_path / "c.ecsv").meta["outcome"] == "empty"
+
+
+FAILURES = {**EVERY, "LF": failures.WrongLineEnds, "error line": failures.ServiceSaidError}
+
+
+@pytest.mark.parametrize("fault", FAILURES)
+def test_failure_then_recovery(client, tmp_path, fault):
+    path = tmp_path / "c.ecsv"
+    with serve(lambda request: csv()) as server:
+        server.fault = fault
+        with pytest.raises(FAILURES[fault]) as caught:
+            fetch(server, client, path)
+        assert "CAT=GAIAeDR3" in str(caught.value)
+        assert list(tmp_path.iterdir()) == []
+        assert all("EPOCH" not in request.query for request in server.asked)
+        assert len({tuple(sorted(request.query.items())) for request in server.asked}) == 1  # never another question
+        server.fault = None
+        fetch(server, client, path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.ecsv", "c.ecsv.provenance.json"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "error"),
+    [
+        ("x,y", ["1,2"], failures.BadAnswer),
+        ("ra,dec", ["one,two"], failures.BadAnswer),
+        ("ra,dec", [","], failures.BadAnswer),
+        ("ra,dec,mag", ["1,2,3", "1,2"], failures.Truncated),
+    ],
+)
+def test_nonsense_is_no_catalogue(client, tmp_path, columns, rows, error):
+    with serve(lambda request: csv(rows, columns)) as server, pytest.raises(error):
+        fetch(server, client, tmp_path / "c.ecsv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "row", "expected"),
+    [
+        ("GSC242", "ra,raErr,dec,decErr,rapm,rapmErr,decpm,decpmErr,mag,objID,epoch",
+         "1,20,2,30,4,1,5,1,15,N123,2015.5", {"ra_error": 20, "pmdec": 5, "epoch": 2015.5}),
+        ("2MASS", "ra,dec,mag,objid,jdate", "1,2,14,5,2451545.0", {"epoch": 2000.0}),
+        ("PS1", "ra,raMeanErr,dec,decMeanErr,mag,objid,epochMean", "1,0.01,2,0.02,15,9,56293.5",
+         {"ra_error": 10, "dec_error": 20, "epoch": 2013.00205}),
+    ],
+)  # fmt: skip
+def test_columns_of_other_catalogues(client, tmp_path, name, columns, row, expected):
+    with serve(lambda request: csv([row], columns)) as server:
+        table = fetch(server, client, tmp_path / "c.ecsv", name)
+    for column, value in expected.items():
+        assert table[column][0] == pytest.approx(value, abs=1e-4)
+
+
+def test_polygon(client):
+    with serve(lambda request: csv()) as server:
+        corners = [(1.0, 2.0), (1.1, 2.0), (1.1, 2.1)]
+        table, _ = stsci_catalogs.query(client, server.url, "GAIAeDR3", polygon=corners)
+        assert server.asked[0].query["STCS"] == "polygon 1.00000 2.00000 1.10000 2.00000 1.10000 2.10000"
+    assert len(table) == 3
+
+
+def test_provenance(client, tmp_path):
+    path = tmp_path / "c.ecsv"
+
+    def answer(request):
+        reply = csv()
+        reply.headers["X-Anything"] = "1"
+        return reply
+
+    with serve(answer) as server:
+        catalogs.fetch(path, "GAIAeDR3", "stsci", CONE,
+                       {"catalogs": server.url.replace("//", "//me:secret@")}, {}, client)  # fmt: skip
+    text = provenance.sidecar(path).read_text()
+    record = json.loads(text)
+    assert "secret" not in text
+    assert record["rows"] == 3
+    assert record["query"]["CAT"] == "GAIAeDR3"
+    assert record["bytes"] == path.stat().st_size
+    assert record["service_version"].startswith("BaseHTTP")
+    described = provenance.describe(path)
+    assert described["sha256"] == record["sha256"]
+    assert "when" not in described
+    assert "127.0.0.1" not in json.dumps(described)
+
+
+def test_a_field_too_small_is_refused(client, tmp_path):
+    with serve(lambda request: csv()) as server:
+        table = fetch(server, client, tmp_path / "c.ecsv")
+    inside = np.array([(10.0, -60.0), (10.01, -60.0), (10.0, -60.01)])
+    area.check_covers(table, "c.ecsv", [inside])
+    with pytest.raises(ValueError, match="does not cover"):
+        area.check_covers(table, "c.ecsv", [inside + np.array([0, 0.1])])

@@ -1,0 +1,145 @@
+"""The astrometry database and the guide-star service."""
+
+import io
+
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from failing import EVERY
+from loopback import Reply, serve
+from snakedriz import candidates, guidestar
+from snakedriz.services import astrometry_db, failures, guide_stars
+
+NAMES = ["IDC_0461802ej-GSC240", "IDC_0461802ej-HSC30", "IDC_0461802ej-FIT_REL_GAIAeDR3"]
+UNKNOWN = b"<xml><status>ERROR</status><msg>ipppssoot observation not found - check dataset ID</msg><data/></xml>"
+# what stwcs publishes for j94f05bgq
+VALUES = ("0.00163279", "-0.00024635", "0.05507061", "0.99852027", "4.870375", "-72.181833", "4.87200779",
+          "-72.18207935", "GSC240")  # fmt: skip
+REAL = dict(zip(guidestar.COLUMNS[1:], VALUES, strict=True))
+
+
+def hlet(root, name):
+    primary = fits.PrimaryHDU()
+    primary.header["DESTIM"], primary.header["WCSNAME"] = root, name
+    stream = io.BytesIO()
+    fits.HDUList([primary, fits.ImageHDU(name="SIPWCS")]).writeto(stream)
+    return stream.getvalue()
+
+
+def database(request):
+    root = request.path.rpartition("/")[2]
+    assert request.path.startswith("/db/observation/read/")
+    if root == "jnobody1q":
+        return Reply(UNKNOWN, "text/xml", 404)
+    if "wcsname" in request.query:
+        return Reply(hlet(root, request.query["wcsname"]), "application/fits")
+    listed = "".join(
+        f"<solution><solutionID>{i}</solutionID><wcsName>{name}</wcsName><nMatch>9</nMatch></solution>"
+        for i, name in enumerate(NAMES)
+    )
+    return Reply(f"<xml><status>OK</status><data>{listed}<bestSolutionID>1</bestSolutionID></data></xml>".encode(),
+                 "text/xml; charset=utf-8")  # fmt: skip
+
+
+def fetch_db(server, client, folder, roots=("jdemo1a1q", "jdemo1a2q")):
+    return astrometry_db.fetch(folder, roots, {"astrometry": server.url + "/db/"}, {}, client)
+
+
+@pytest.mark.parametrize("roots", [("jnobody1q", "jdemo1a1q"), ("jdemo1a1q", "jnobody1q"), ("jdemo1a1q",)])
+def test_headerlets_and_index(client, tmp_path, roots):
+    with serve(database) as server:
+        index = fetch_db(server, client, tmp_path, roots)
+    assert index.meta["unknown"] == [root for root in roots if root == "jnobody1q"]  # and the other has all of its own
+    assert sorted(index["wcsname"]) == sorted(NAMES)
+    assert candidates.best_flags(tmp_path) == {("jdemo1a1q", NAMES[1])}
+    assert len(list(tmp_path.glob("jdemo1a1q_*_hlet.fits"))) == 3
+
+
+def test_all_unknown(client, tmp_path):
+    with serve(database) as server:
+        index = fetch_db(server, client, tmp_path, ["jnobody1q"])
+    assert len(index) == 0
+    assert candidates.best_flags(tmp_path) == set()
+
+
+DATABASE = {**EVERY, "404 of a wrong address": failures.WrongType}
+
+
+@pytest.mark.parametrize("what", ["list", "headerlet"])
+@pytest.mark.parametrize("fault", DATABASE)
+def test_database_failure_then_recovery(client, tmp_path, fault, what):
+    expected = failures.Refused if (fault, what) == ("404 of a wrong address", "headerlet") else DATABASE[fault]
+    with serve(database) as server:
+        server.fault = fault
+        # the second exposure fails: nothing of the first may be left
+        server.only = lambda r: "jdemo1a2q" in r.path and ("wcsname" in r.query) == (what == "headerlet")
+        with pytest.raises(expected):
+            fetch_db(server, client, tmp_path / "h")
+        assert not (tmp_path / "h").exists()
+        server.fault = None
+        assert len(fetch_db(server, client, tmp_path / "h")) == 6
+
+
+def test_a_headerlet_of_another_exposure_is_refused(client, tmp_path):
+    def answer(request):
+        reply = database(request)
+        return Reply(hlet("jother1aq", NAMES[0]), "application/fits") if "wcsname" in request.query else reply
+
+    with serve(answer) as server, pytest.raises(failures.BadAnswer, match="jother1aq"):
+        fetch_db(server, client, tmp_path)
+
+
+def guide(request):
+    assert request.path == "/ws/GSCConvert/GSCconvert.aspx"
+    root = request.query["IPPPSSOOT"]
+    if root == "JNOBODY1Q":
+        return Reply(b"<a><msg>Failure: JNOBODY1Q is not known</msg></a>", "text/xml")
+    inner = "".join(f"<{key}>{value}</{key}>" for key, value in REAL.items())
+    return Reply(f'<?xml version="1.0"?><GSCConvert><msg>Success 1</msg>{inner}</GSCConvert>'.encode(), "text/xml")
+
+
+def fetch_guide(server, client, path, roots=("j94f05bgq", "jnobody1q")):
+    return guide_stars.fetch(path, roots, {"guide_stars": server.url + "/ws"}, {}, client)
+
+
+def test_offsets_are_read_back(client, tmp_path):
+    with serve(guide) as server:
+        fetch_guide(server, client, tmp_path / "o.ecsv")
+    rows = guidestar.read_offsets(tmp_path / "o.ecsv")
+    assert set(rows) == {"j94f05bgq"}
+    assert rows["j94f05bgq"]["deltaRA"] == 0.00163279
+    assert rows["j94f05bgq"]["outputCatalog"] == "GSC240"
+    assert Table.read(tmp_path / "o.ecsv").meta["unknown"] == ["jnobody1q"]
+
+
+def test_no_offsets_at_all(client, tmp_path):
+    with serve(guide) as server:
+        fetch_guide(server, client, tmp_path / "o.ecsv", ["jnobody1q"])
+    assert guidestar.read_offsets(tmp_path / "o.ecsv") == {}
+
+
+@pytest.mark.parametrize("fault", EVERY)
+def test_guide_star_failure_then_recovery(client, tmp_path, fault):
+    with serve(guide) as server:
+        server.fault = fault
+        with pytest.raises(EVERY[fault]):
+            fetch_guide(server, client, tmp_path / "o.ecsv")
+        assert list(tmp_path.iterdir()) == []
+        server.fault = None
+        assert len(fetch_guide(server, client, tmp_path / "o.ecsv")) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"<a><msg>Failure: SQL timeout</msg></a>", failures.ServiceSaidError),
+        (b"<a><msg>Success</msg></a>", failures.BadAnswer),
+        (b"<a>" + b"".join(b"<%s>x</%s>" % (k.encode(), k.encode()) for k in REAL) + b"<msg>Success</msg></a>",
+         failures.BadAnswer),
+        (b"<a></a>", failures.BadAnswer),
+    ],
+)  # fmt: skip
+def test_guide_star_nonsense_is_never_an_offset_of_zero(client, tmp_path, body, error):
+    with serve(lambda request: Reply(body, "text/xml")) as server, pytest.raises(error):
+        fetch_guide(server, client, tmp_path / "o.ecsv")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,149 @@
+"""From exposures to kept files: the field of a visit, the keeper, the fetch rules."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.table import Table
+from astropy.wcs import WCS
+from loopback import Reply, serve
+from snakedriz import settings
+from snakedriz.files import sha256
+from snakedriz.services import area, keeping
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COLUMNS = "ra,ra_error,dec,dec_error,pmra,pmra_error,pmdec,pmdec_error,mag,objID,epoch"
+OFFSETS = ["deltaRA", "deltaDEC", "deltaROLL", "deltaSCALE", "dGSinputRA", "dGSinputDEC", "dGSoutputRA", "dGSoutputDEC"]
+
+
+def outside(request):
+    """The three services, as far as these tests ask them."""
+    if request.path.endswith("CatalogSearch.aspx"):
+        ra, dec = request.query["RA"], request.query["DEC"]
+        return Reply(f"# 1\r\n{COLUMNS}\r\n{ra},0.1,{dec},0.1,,,,,18,1,2016.0\r\n".encode(), "text/csv")
+    if request.path.endswith("GSCconvert.aspx"):
+        inner = "".join(f"<{name}>0.5</{name}>" for name in OFFSETS) + "<outputCatalog>GSC240</outputCatalog>"
+        return Reply(f"<a><msg>Success</msg>{inner}</a>".encode(), "text/xml")
+    return Reply(b"<xml><status>ERROR</status><msg>observation not found</msg></xml>", "text/xml", 404)
+
+
+def addresses(server):
+    return {
+        "ASTROMETRIC_CATALOG_URL": f"{server.url}/ws",
+        "GSSS_WEBSERVICES_URL": f"{server.url}/ws",
+        "ASTROMETRY_SERVICE_URL": f"{server.url}/db/",
+    }
+
+
+def test_cone_covers_every_corner_with_its_margin(small_visit):
+    cone = area.cone(small_visit.flc)
+    corners = []
+    for path in small_visit.flc:
+        with fits.open(path) as hdul:
+            chips = [hdu for hdu in hdul[1:] if hdu.name == "SCI"]
+            corners += [WCS(hdu.header, hdul).calc_footprint() for hdu in chips]  # with distortion, unlike ours
+    sky = SkyCoord(np.vstack(corners), unit="deg")
+    far = sky.separation(SkyCoord(cone.ra, cone.dec, unit="deg")).deg.max()
+    assert far + 50 / 3600 < cone.radius < far + 70 / 3600  # the margin is 60 arcsec, less what distortion takes
+    assert cone.covers(corners)
+    assert area.cone(reversed(small_visit.flc)) == cone
+
+
+def test_across_zero_hours_and_at_the_pole(tmp_path):
+    for name, ra, dec in (("a", 359.999, 20.0), ("b", 0.001, 20.0), ("c", 123.0, 89.999)):
+        hdu = fits.ImageHDU(np.zeros((100, 100), "f4"), name="SCI")
+        hdu.header.update(CRVAL1=ra, CRVAL2=dec, CRPIX1=50.5, CRPIX2=50.5, CD1_1=-1e-5, CD1_2=0.0, CD2_1=0.0,
+                          CD2_2=1e-5)  # fmt: skip
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / f"{name}.fits")
+    both = area.cone([tmp_path / "a.fits", tmp_path / "b.fits"])
+    assert both.radius < 0.02
+    assert min(both.ra, 360 - both.ra) < 1e-4
+    pole = area.cone([tmp_path / "c.fits"])
+    assert pole.radius < 0.02
+    assert pole.dec == pytest.approx(89.999, abs=1e-4)
+    with pytest.raises(ValueError, match="not one field"):
+        area.cone([tmp_path / "a.fits", tmp_path / "c.fits"])
+
+
+@pytest.fixture
+def config(small_visit, tmp_path):
+    return settings.validate_config({
+        "input": str(small_visit.flc[0].parent), "output": str(tmp_path / "out"), "fetched": str(tmp_path / "fetched"),
+        "network": True, "catalogs": [{"name": "GAIAeDR3", "service": "stsci"}],
+        "references": {"jref": str(small_visit.ref)},
+    })  # fmt: skip
+
+
+def test_keeper(config, tmp_path, small_visit):
+    before = {path: sha256(path) for path in small_visit.flc[0].parent.iterdir()}
+    with serve(outside) as server:
+        keeper = keeping.Keeper(config, addresses(server))
+        keeper.catalog("jdemo1", "GAIAeDR3")
+        keeper.headerlets("jdemo1")
+        keeper.offsets("jdemo1")
+        keeper.references("jdemo1")
+        assert len(server.asked) == 1 + 2 + 2  # one question for the field, one for each exposure
+    fetched = tmp_path / "fetched"
+    assert len(Table.read(fetched / "catalogs" / "jdemo1_GAIAeDR3.ecsv")) == 1
+    assert len(Table.read(fetched / "headerlets" / "jdemo1" / "index.ecsv")) == 0
+    assert len(Table.read(fetched / "offsets" / "jdemo1.ecsv")) == 2
+    assert len(Table.read(fetched / "references" / "jdemo1.ecsv")) > 0
+    for record in fetched.rglob("*.provenance.json"):
+        settings.check(json.loads(record.read_text()), settings.read_schema("provenance"), str(record))
+    assert {path: sha256(path) for path in small_visit.flc[0].parent.iterdir()} == before
+
+
+def test_no_network_no_keeper(config):
+    with pytest.raises(ValueError, match="network: false"):
+        keeping.Keeper(config | {"network": False}, {})
+
+
+def test_a_catalogue_is_a_file_or_a_service():
+    for entry in ({"name": "G"}, {"name": "G", "file": "g.csv", "service": "stsci"}):
+        with pytest.raises(ValueError, match="either `file` or `service`"):
+            settings.validate_config({"catalogs": [entry]})
+
+
+def run(folder, visit, network, target, environ, catalogs="[{name: GAIAeDR3, service: stsci}]"):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "-j1", target,
+               "--config", f"input={visit.flc[0].parent}", f"network={network}", f"catalogs={catalogs}",
+               "solutions={headerlets: fetch, offsets: fetch}", f"references={{jref: {visit.ref}}}",
+               "services={attempts: 2, timeout: 5}"]  # fmt: skip
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts"), **environ},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.workflow
+def test_fetch_rules(small_visit, tmp_path):
+    """A fault ends in its own words and leaves nothing; then all comes; then nothing is asked again."""
+    offline = run(tmp_path, small_visit, False, "fetch", {})
+    assert offline.returncode != 0
+    assert "set `network: true`" in offline.stderr
+    assert not (tmp_path / "fetched").exists()
+    with serve(outside) as server:
+        server.fault, server.only = "html", lambda request: "CatalogSearch" in request.path
+        faulty = run(tmp_path, small_visit, True, "fetch", addresses(server))
+        assert faulty.returncode != 0
+        assert "STScI catalogue service: a web page instead of data" in faulty.stderr
+        assert not list((tmp_path / "fetched").glob("catalogs/*"))
+        server.fault = None
+        assert run(tmp_path, small_visit, True, "fetch", addresses(server)).returncode == 0
+        asked = len(server.asked)
+        again = run(tmp_path, small_visit, True, "fetch", addresses(server))
+        assert again.returncode == 0
+        assert "Nothing to be done" in again.stderr
+        assert len(server.asked) == asked
+    missing = run(tmp_path, small_visit, False, "results/missing/catalogs/jdemo1_2MASS.ecsv", {})
+    assert missing.returncode != 0
+    assert "fetched/catalogs/jdemo1_2MASS.ecsv is not there" in missing.stderr
