@@ -29,6 +29,8 @@ rule sources:
         f"{OUT}/{{asn}}/benchmarks/sources_{{root}}.tsv"
     # The chain to the fit is the longest way through an association: it goes before what can wait.
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, input, attempt: int(
             (800 + 8 * megabytes([input.exposure])) * attempt
@@ -54,6 +56,8 @@ rule catalog:
         f"{OUT}/{{asn}}/logs/catalog_{{catalog}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/catalog_{{catalog}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, input, attempt: int(
             (600 + 10 * megabytes([input.file])) * attempt
@@ -84,6 +88,8 @@ rule fit:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}_{{method}}_{{geometry}}.tsv"
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, attempt: 1000 * attempt,
         runtime=15,

@@ -73,6 +73,8 @@ rule default_solution:
         f"{OUT}/{{asn}}/logs/default_solution.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/default_solution.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,
@@ -98,6 +100,8 @@ rule apriori_solution:
         f"{OUT}/{{asn}}/logs/apriori_solution.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/apriori_solution.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,
@@ -126,6 +130,8 @@ rule named_solution:
         f"{OUT}/{{asn}}/benchmarks/{{candidate}}_solution.tsv"
     wildcard_constraints:
         candidate="|".join(CONFIG["alternatives"]) or "(?!)",
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,
@@ -151,6 +157,8 @@ rule aposteriori_solution:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/aposteriori_solution.tsv"
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,

@@ -4,12 +4,16 @@ import functools
 import os
 import sys
 
-if str(Path(workflow.basedir) / "scripts") not in sys.path:
-    sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+SCRIPTS = str(Path(workflow.basedir) / "scripts")
+sys.path.insert(0, SCRIPTS)
 
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
 from snakedriz import settings, visits
+
+# In a container Snakemake shows scripts every folder of this path, under another name. They are to find the library
+# beside themselves instead, with the schemas where it looks for them.
+sys.path[:] = [path for path in sys.path if not os.path.exists(f"{path}/_job.py")]
 
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)

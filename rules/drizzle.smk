@@ -26,6 +26,8 @@ rule candidate_product:
         f"{OUT}/{{asn}}/logs/drizzle_{{candidate}}_{{product}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/drizzle_{{candidate}}_{{product}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     # Nothing else of an association can run beside its default drizzle; later ones share the machine.
     threads: lambda w: 2 if w.candidate == "default" else 1
     resources:
@@ -57,6 +59,8 @@ rule candidate_exposure:
         f"{OUT}/{{asn}}/logs/exposure_{{candidate}}_{{root}}_{{kind}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/exposure_{{candidate}}_{{root}}_{{kind}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, input, attempt: int(
             (400 + 2 * megabytes([input.exposure])) * attempt

@@ -97,6 +97,8 @@ if CONFIG["network"]:
             f"{OUT}/logs/fetch_exposures_{{asns}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_exposures_{{asns}}.tsv"
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             mast=1,
             mem_mb=800,
@@ -113,6 +115,8 @@ if CONFIG["network"]:
             f"{OUT}/logs/fetch_references_{{visit}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_references_{{visit}}.tsv"
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             crds=1,
             mem_mb=800,
@@ -129,6 +133,8 @@ if CONFIG["network"]:
             f"{OUT}/logs/fetch_catalog_{{visit}}_{{catalog}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_catalog_{{visit}}_{{catalog}}.tsv"
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             catalogs=1,
             mem_mb=800,
@@ -145,6 +151,8 @@ if CONFIG["network"]:
             f"{OUT}/logs/fetch_headerlets_{{visit}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_headerlets_{{visit}}.tsv"
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             mast=1,
             mem_mb=800,
@@ -161,6 +169,8 @@ if CONFIG["network"]:
             f"{OUT}/logs/fetch_offsets_{{visit}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_offsets_{{visit}}.tsv"
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             guide_stars=1,
             mem_mb=800,
@@ -180,6 +190,8 @@ else:
             f"{OUT}/logs/missing_{{file}}.log",
         benchmark:
             f"{OUT}/benchmarks/missing_{{file}}.tsv"
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             mem_mb=100,
             runtime=1,

@@ -16,6 +16,8 @@ rule inventory:
         f"{OUT}/{{asn}}/logs/inventory.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/inventory.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=memory(500, 0.3, lambda w: association_files(w)[:2]),
         runtime=10,

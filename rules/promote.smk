@@ -34,6 +34,8 @@ rule promotion:
         f"{OUT}/{{asn}}/logs/promotion.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/promotion.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=300,
         runtime=5,
@@ -59,6 +61,8 @@ rule final_product:
         f"{OUT}/{{asn}}/logs/final_{{name}}_{{product}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/final_{{name}}_{{product}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     threads: 1
     resources:
         mem_mb=lambda w, input, attempt: int(
@@ -90,6 +94,8 @@ rule final_exposure:
         f"{OUT}/{{asn}}/logs/final_{{root}}_{{kind}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/final_{{root}}_{{kind}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, input, attempt: int(
             (500 + 2 * megabytes([input.exposure])) * attempt
@@ -117,6 +123,8 @@ rule manifest:
         f"{OUT}/{{asn}}/logs/manifest.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/manifest.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=300,
         runtime=10,

@@ -44,6 +44,8 @@ rule picture_of_candidates:
         f"{OUT}/{{asn}}/logs/picture_{{first}}_vs_{{second}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/picture_{{first}}_vs_{{second}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, input, attempt: int(
             (700 + 3 * megabytes([input.first, input.second])) * attempt
@@ -75,6 +77,8 @@ rule picture_of_associations:
         f"{OUT}/pictures/logs/{{asn1}}_vs_{{asn2}}_{{candidate}}.log",
     benchmark:
         f"{OUT}/pictures/benchmarks/{{asn1}}_vs_{{asn2}}_{{candidate}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, input, attempt: int(
             (700 + 3 * megabytes([input.first, input.second])) * attempt

@@ -35,6 +35,8 @@ rule verification:
         f"{OUT}/{{asn}}/benchmarks/verification_{{candidate}}.tsv"
     # The default's verdict says whether sources may use its CR flags: the way to the fit goes first.
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     threads: 2
     resources:
         mem_mb=lambda w, input, attempt: int(
@@ -81,6 +83,8 @@ rule astrometry:
         f"{OUT}/{{asn}}/logs/astrometry_{{candidate}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/astrometry_{{candidate}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, attempt: 1000 * attempt,
         runtime=15,
@@ -116,6 +120,8 @@ rule drizzlepac_numbers:
         f"{OUT}/{{asn}}/logs/drizzlepac_numbers_{{candidate}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/drizzlepac_numbers_{{candidate}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, input, attempt: int(
             (600 + 2 * megabytes(input.drizzled)) * attempt
@@ -156,6 +162,8 @@ rule metrics:
         f"{OUT}/{{asn}}/logs/metrics_{{candidate}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/metrics_{{candidate}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=300,
         runtime=5,

@@ -47,6 +47,8 @@ rule visit_fit:
     benchmark:
         f"{OUT}/visits/{{visit}}/benchmarks/{{catalog}}_{{geometry}}.tsv"
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, input, attempt: int(
             (1000 + 40 * len(input.sources) + 10 * megabytes([input.catalog]))
@@ -76,6 +78,8 @@ rule visit_solution:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/visit_solution.tsv"
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, attempt: 600 * attempt,
         runtime=10,
