@@ -137,7 +137,7 @@ def test_the_demo_inside_has_the_results_of_the_demo_outside(builder, image, fol
 
 
 def test_rules_run_in_the_image_with_sdm_apptainer(builder, image, tmp_path):
-    """Every job through the stand-in, from a copy of the workflow elsewhere; the results of a run without --sdm.
+    """Every job goes through the stand-in, and the results are those of a run without --sdm.
 
     What is tested is this side: the directives, what is bound, and that scripts find their library, its schemas and
     nothing of the host's.
@@ -150,9 +150,10 @@ def test_rules_run_in_the_image_with_sdm_apptainer(builder, image, tmp_path):
     (with_image / "snakedriz.sif").write_text("localhost/snakedriz:a\n")
     calls = tmp_path / "calls"
     path = os.pathsep.join([str(Path(__file__).parent), os.environ["PATH"]])
+    binds = f"--bind {builders.ROOT} --bind {tempfile.gettempdir()}"
     done = workflow.run(
-        with_image, "--sdm", "apptainer", "--apptainer-args",
-        f"--bind {builders.ROOT} --bind {tempfile.gettempdir()}", PATH=path, APPTAINER_STAND_IN_CALLS=str(calls), **builder.environment,
+        with_image, "--sdm", "apptainer", "--apptainer-args", binds, PATH=path,
+        APPTAINER_STAND_IN_CALLS=str(calls), **builder.environment,
     )  # fmt: skip
     assert done.code == 0, done.tail
     jobs = [rule for rule in done.rules if rule != "all"]
