@@ -1,8 +1,8 @@
 """Which parts of a large drizzled frame the verification looks at.
 
 A frame of a few million pixels is looked at whole. Of a larger one, the tiles with most sources are cut out and laid
-side by side in one image, the mosaic: 48 tiles hold hundreds of stars where there are any, in a seventh of the time that
-a full frame of ACS/WFC takes. They are chosen from every part of the frame, so that rotations are seen.
+side by side in one image, the mosaic: 48 tiles hold hundreds of stars where there are any, in a seventh of the time
+that a full frame of ACS/WFC takes. They are chosen from every part of the frame, so that rotations are seen.
 """
 
 from __future__ import annotations
