@@ -129,6 +129,8 @@ rule consistency_of_visit:
         f"{OUT}/visits/{{visit}}/benchmarks/consistency_{{state}}.tsv"
     wildcard_constraints:
         state="inputs|final",
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         mem_mb=lambda w, attempt: 500 * attempt,
         runtime=10,
