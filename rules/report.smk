@@ -45,10 +45,10 @@ rule picture_of_candidates:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/picture_{{first}}_vs_{{second}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 3 * megabytes([input.first, input.second])) * attempt
+        **requests(
+            "picture_of_candidates",
+            lambda w: exposure_files(w.asn, verification_kind(w.asn)),
         ),
-        runtime=15,
     params:
         pictures=CONFIG["pictures"],
         detectors=DETECTORS,
@@ -76,10 +76,14 @@ rule picture_of_associations:
     benchmark:
         f"{OUT}/pictures/benchmarks/{{asn1}}_vs_{{asn2}}_{{candidate}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 3 * megabytes([input.first, input.second])) * attempt
+        **requests(
+            "picture_of_associations",
+            lambda w: [
+                path
+                for asn in (w.asn1, w.asn2)
+                for path in exposure_files(asn, verification_kind(asn))
+            ],
         ),
-        runtime=15,
     params:
         pictures=CONFIG["pictures"],
         detectors=DETECTORS,

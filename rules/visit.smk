@@ -28,6 +28,14 @@ def of_every_association(pattern):
     return lambda w: [pattern.format(asn=asn) for asn in associations_of(w.visit)]
 
 
+def exposures_of_visit(wildcards):
+    return [
+        path
+        for asn in associations_of(wildcards.visit)
+        for path in exposure_files(asn, verification_kind(asn))
+    ]
+
+
 rule visit_fit:
     input:
         inventories=of_every_association(f"{OUT}/{{asn}}/inventory.json"),
@@ -48,11 +56,7 @@ rule visit_fit:
         f"{OUT}/visits/{{visit}}/benchmarks/{{catalog}}_{{geometry}}.tsv"
     priority: 50
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (1000 + 40 * len(input.sources) + 10 * megabytes([input.catalog]))
-            * attempt
-        ),
-        runtime=30,
+        **requests("visit_fit", exposures_of_visit),
     params:
         epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
         detectors=DETECTORS,
@@ -77,8 +81,7 @@ rule visit_solution:
         f"{OUT}/{{asn}}/benchmarks/visit_solution.tsv"
     priority: 50
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("visit_solution", all_exposure_files),
     params:
         enabled=SWITCHES["compute_aposteriori"],
         versions=VERSIONS,
