@@ -20,6 +20,8 @@ from typing import Any
 from .errors import SnakedrizError
 
 NAME = ".snakedriz_run.json"
+#: Where the folder that Snakemake runs in keeps the token of the last lock taken from there.
+NOTE = ".snakemake/snakedriz_run"
 
 
 def machine() -> str:
@@ -61,8 +63,6 @@ def _owner(directory: str | Path) -> dict[str, Any]:
 
 def _is_over(owner: dict[str, Any], mine: dict[str, Any]) -> bool:
     """Whether the run that holds a lock has certainly ended."""
-    if owner["directory"] == mine["directory"]:
-        return True  # Snakemake lets only one run into a folder, and that is this one
     if owner["machine"] != mine["machine"]:
         return False  # nothing can be seen of it from here
     try:
@@ -87,6 +87,7 @@ class ResultsLock:
 
     def __init__(self, results: str | Path, directory: str | Path) -> None:
         self.path = Path(results) / NAME
+        self.note = Path(directory) / NOTE
         self.mine = _owner(directory)
 
     def take(self) -> None:
@@ -106,15 +107,18 @@ class ResultsLock:
                 self._clear()
         finally:
             proposal.unlink()
+        self.note.parent.mkdir(exist_ok=True)
+        self.note.write_text(self.mine["token"], encoding="utf-8")
 
     def _clear(self) -> None:
         """Remove the lock that is there if its run is over."""
-        text = self._read()
+        text = _text_of(self.path)
         if text is None:
             return
         try:
             owner = json.loads(text)
-            over = _is_over(owner, self.mine)
+            # Snakemake lets one run at a time into a folder, so an earlier one from here is over, wherever it ran.
+            over = owner["token"] == _text_of(self.note) or _is_over(owner, self.mine)
         except (ValueError, KeyError, TypeError) as error:
             raise SnakedrizError(
                 f"{self.path}: says that a run is writing into this folder, but cannot be read ({error}); make sure "
@@ -147,17 +151,19 @@ class ResultsLock:
 
     def release(self) -> None:
         """Give the lock back; nothing where it is not this run's any more."""
-        text = self._read()
+        text = _text_of(self.path)
         if text is not None and json.loads(text) == self.mine:
             self.path.unlink()
             with contextlib.suppress(OSError):  # there are results in it
                 self.path.parent.rmdir()
 
-    def _read(self) -> str | None:
-        try:
-            return self.path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
+
+def _text_of(path: Path) -> str | None:
+    """Return what a file says, None where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def _link(source: Path, target: Path) -> bool:

@@ -1,5 +1,6 @@
 """The workflow with profiles/slurm on a real SLURM cluster of one node, started and ended here."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -98,17 +99,20 @@ def results(folder):
     }
 
 
+def kept(before, folder):
+    """Whether everything that was there is, and was not made anew."""
+    after = results(folder)
+    return {name: after.get(name) for name in before} == before
+
+
 def crash(cluster):
     """The node dies: slurmd, the managers of its jobs, and everything they have started."""
     steps = [pid for pids in cluster.steps().values() for pid in pids]
     below = descendants(steps)
     cluster.stop("slurmd", signal.SIGKILL)
     for pid in [*steps, *below]:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    return below
 
 
 def descendants(pids):
@@ -168,13 +172,14 @@ def test_after_a_node_has_died_what_was_done_stays_done(cluster, folder):
     assert {f"jdemo1010/sources/{path.name}" for path in sources} <= set(before)
     assert "jdemo1010/promotion.json" not in before
     cluster.start_slurmd()
-    assert going.wait(300) != 0
-    assert results(folder) == before
+    # the a priori group still runs when the node is back; the a posteriori is given up
+    assert going.wait(400) != 0
+    assert kept(before, folder)
+    assert "NODE_FAIL" in [job["JobState"] for job in cluster.finished()]
 
     code, said = run(folder)
     assert code == 0, said[-6000:]
-    after = results(folder)
-    assert {name: after.get(name) for name in before} == before
+    assert kept(before, folder)
     assert workflow.promotion(folder)["winner"] == "aposteriori"
     # and then there is nothing to do
     code, said = run(folder)
@@ -189,8 +194,7 @@ def test_when_only_slurmd_dies_the_run_goes_on(cluster, folder):
     before = results(folder)
     cluster.start_slurmd()
     assert going.wait(400) == 0, (folder / "run.log").read_text()[-6000:]
-    after = results(folder)
-    assert {name: after.get(name) for name in before} == before
+    assert kept(before, folder)
     assert {job["JobState"] for job in cluster.finished()} == {"COMPLETED"}
 
 
@@ -209,8 +213,7 @@ def test_when_snakemake_is_killed_the_same_command_goes_on(cluster, folder):
     assert unlocked == 0, said
     code, said = run(folder, target)
     assert code == 0, said[-6000:]
-    after = results(folder)
-    assert {name: after.get(name) for name in before} == before
+    assert kept(before, folder)
 
 
 def test_a_drained_node_is_waited_for_and_another_run_stays_out(cluster, folder, tmp_path):
@@ -241,3 +244,22 @@ def test_a_drained_node_is_waited_for_and_another_run_stays_out(cluster, folder,
     # and when it has ended, the other may
     after = workflow.run(other, target.replace("results", f"{folder}/results"), "--config", f"output={folder}/results")
     assert after.code == 0, after.tail
+
+
+def test_the_generic_profile_submits_with_sbatch_and_notices_a_killed_job(cluster, folder):
+    """profiles/generic: the same groups, through its two scripts; a job that is gone is tried again."""
+    target = "results/jdemo1010/jdemo1010_default/verification.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--snakefile", str(workflow.ROOT / "Snakefile"), "--profile",
+         str(workflow.ROOT / "profiles/generic"), "--configfile", "config.yaml", "--max-status-checks-per-second", "1",
+         target],
+        cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    )  # fmt: skip
+    until(lambda: any(state == "RUNNING" for _, state in cluster.squeue()), 120, process)
+    subprocess.run(["scancel", cluster.squeue()[0][0]], check=True)
+    said, _ = process.communicate(timeout=500)
+    assert process.returncode == 0, said[-6000:]
+    assert (folder / target).exists()
+    assert [job["JobState"] for job in cluster.finished()] == ["CANCELLED", "COMPLETED"]
+    assert list((folder / ".snakemake/cluster_logs").glob("snakedriz_default_*.log"))

@@ -64,11 +64,20 @@ def test_of_another_machine_nothing_is_assumed(folders):
         ResultsLock(results, b).take()
 
 
-def test_in_its_own_folder_a_run_goes_by_the_lock_of_snakemake(folders):
-    """Snakemake refuses a second run there, so the one that got so far is alone, whatever was left behind."""
+def test_an_earlier_run_from_the_same_folder_is_over(folders):
+    """Snakemake refuses a second run there, so whoever got so far is alone, even after the machine restarted."""
+    results, a, _ = folders
+    ResultsLock(results, a).take()
+    lock = results / NAME
+    lock.write_text(json.dumps({**json.loads(lock.read_text()), "machine": "before the restart"}))
+    ResultsLock(results, a).take()
+
+
+def test_a_folder_of_the_same_name_on_another_machine_is_another(folders):
     results, a, _ = folders
     held_by(results, a, machine="elsewhere")
-    ResultsLock(results, a).take()
+    with pytest.raises(SnakedrizError, match="cannot be seen from"):
+        ResultsLock(results, a).take()
 
 
 def test_only_the_own_lock_is_given_back(folders):
