@@ -130,8 +130,9 @@ rule consistency_of_visit:
     wildcard_constraints:
         state="inputs|final",
     resources:
-        mem_mb=lambda w, attempt: 500 * attempt,
-        runtime=10,
+        **requests(
+            "consistency_of_visit", lambda w: exposures_of_visit(w.visit, "inputs")
+        ),
     params:
         versions=VERSIONS,
     message:

@@ -28,14 +28,6 @@ def of_every_association(pattern):
     return lambda w: [pattern.format(asn=asn) for asn in associations_of(w.visit)]
 
 
-def exposures_of_visit(wildcards):
-    return [
-        path
-        for asn in associations_of(wildcards.visit)
-        for path in exposure_files(asn, verification_kind(asn))
-    ]
-
-
 rule visit_fit:
     input:
         inventories=of_every_association(f"{OUT}/{{asn}}/inventory.json"),
@@ -56,7 +48,7 @@ rule visit_fit:
         f"{OUT}/visits/{{visit}}/benchmarks/{{catalog}}_{{geometry}}.tsv"
     priority: 50
     resources:
-        **requests("visit_fit", exposures_of_visit),
+        **requests("visit_fit", lambda w: exposures_of_visit(w.visit, "inputs")),
     params:
         epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
         detectors=DETECTORS,
