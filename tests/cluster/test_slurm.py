@@ -23,14 +23,7 @@ pytestmark = [
 
 PROFILE = workflow.ROOT / "profiles" / "slurm"
 #: A test's cluster has no other users, so it may be asked often.
-HURRY = [
-    "--seconds-between-status-checks",
-    "2",
-    "--slurm-init-seconds-before-status-checks",
-    "2",
-    "--latency-wait",
-    "10",
-]
+HURRY = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"]
 
 
 @pytest.fixture
