@@ -23,14 +23,7 @@ pytestmark = [
 
 PROFILE = workflow.ROOT / "profiles" / "slurm"
 #: A test's cluster has no other users, so it may be asked often.
-HURRY = [
-    "--seconds-between-status-checks",
-    "2",
-    "--slurm-init-seconds-before-status-checks",
-    "2",
-    "--latency-wait",
-    "10",
-]
+HURRY = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"]
 
 
 @pytest.fixture
@@ -263,3 +256,19 @@ def test_the_generic_profile_submits_with_sbatch_and_notices_a_killed_job(cluste
     assert (folder / target).exists()
     assert [job["JobState"] for job in cluster.finished()] == ["CANCELLED", "COMPLETED"]
     assert list((folder / ".snakemake/cluster_logs").glob("snakedriz_default_*.log"))
+
+
+def test_of_a_failed_group_nothing_outdated_is_taken_for_done(cluster, folder):
+    """Results are there, a setting changes, and the group that makes them anew cannot even start."""
+    workflow.write_config(folder, candidates=["default"], catalogs=[], solutions={})
+    target = "results/jdemo1010/promotion.json"
+    first = workflow.run(folder, target)
+    assert first.code == 0, first.tail
+    assert not workflow.promotion(folder).get("override")
+    changed = [target, "--config", "promotion={choose: default}"]
+    code, said = run(folder, *changed, "--retries", "0", "--set-resources", "promotion:mem_mb=10**7")
+    assert code != 0
+    assert "sbatch failed" in said
+    code, said = run(folder, *changed)
+    assert code == 0, said[-6000:]
+    assert workflow.promotion(folder)["override"]["chosen"] == "default"
