@@ -11,7 +11,7 @@ if str(Path(workflow.basedir) / "scripts") not in sys.path:
 
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
-from snakedriz import settings
+from snakedriz import settings, visits
 
 # The graph lives as long as the process. Looking through it for garbage again and again, and taking it apart at the end,
 # would be a third of the time of a dry run of 40,000 jobs.
@@ -35,6 +35,7 @@ wildcard_constraints:
     asn=r"[a-z0-9]+",
     name=r"[a-z0-9]+",
     root=r"[a-z0-9]+",
+    visit=r"[a-z0-9]+",
     candidate="|".join([*settings.CANDIDATES, *CONFIG["alternatives"]]),
     catalog="|".join(CATALOGS) or "none",
     method="relative|2dhist|default",
@@ -107,7 +108,7 @@ def may_apply(candidate):
     """Whether a candidate can have products at all, as far as the configuration tells."""
     if candidate == "apriori":
         return SWITCHES["apply_apriori"] and any(CONFIG["solutions"].values())
-    if candidate == "aposteriori":
+    if candidate in ("aposteriori", "visit"):
         return SWITCHES["compute_aposteriori"] and bool(CATALOGS)
     return True
 
