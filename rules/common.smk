@@ -3,6 +3,7 @@
 import atexit
 import functools
 import gc
+import inspect
 import os
 import sys
 
@@ -12,11 +13,15 @@ if str(Path(workflow.basedir) / "scripts") not in sys.path:
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
 from snakedriz import settings, visits
+from snakemake import resources as snakemake_resources
 
 # The graph lives as long as the process. Looking through it for garbage again and again, and taking it apart at the end,
 # would be a third of the time of a dry run of 40,000 jobs.
 gc.set_threshold(50_000, 50, 1_000)
 atexit.register(gc.freeze)
+# Snakemake asks for the parameters of this function ten times a job; Python remembers what is noted here.
+if resource := getattr(snakemake_resources, "Resource", None):
+    resource.evaluate.__signature__ = inspect.signature(resource.evaluate)
 
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)

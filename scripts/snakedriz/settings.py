@@ -273,6 +273,12 @@ def environment_switches(environ: Mapping[str, str]) -> dict[str, bool]:
     return switches
 
 
+def kinds_of_fit(config: Mapping[str, Any]) -> list[str]:
+    """Return ``<method>_<geometry>`` of every fit to try with a catalogue, in order of preference."""
+    fitting = config["fitting"]
+    return [f"{method}_{geometry}" for method in fitting["methods"] for geometry in fitting["geometries"]]
+
+
 def reference_directories(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     """Return where reference files are: from ``jref``, ``iref`` and ``uref`` to a folder, as far as they are set.
 
