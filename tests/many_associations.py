@@ -12,7 +12,6 @@ from unittest import mock
 
 import yaml
 from astropy.io import fits
-from snakedriz.simulate import Visit, simulate_visit
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = "jdemo1"
@@ -62,6 +61,8 @@ def make(folder: Path, count: int, config: dict | None = None) -> None:
 
 def _templates(folder: Path) -> dict[str, bytes]:
     """Simulate one visit and take its pixels away; reference files and tables stay in the folder."""
+    from snakedriz.simulate import Visit, simulate_visit  # the workflow finds its own library in the process of `finish`
+
     folder.mkdir(parents=True, exist_ok=True)
     small = Visit(chip_shape=(256, 512), n_stars=20, n_galaxies=0, noise=False)
     with tempfile.TemporaryDirectory(dir=folder) as name:
