@@ -21,6 +21,8 @@ with job(snakemake):
     sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
     catalog = Table.read(snakemake.input.catalog)
     for path in snakemake.output.fits:
+        method: Any
+        geometry: Any
         _, method, geometry = Path(path).stem.rsplit("_", 2)
         found = fitting.fit(sources, catalog, method, geometry, numbers, snakemake.wildcards.catalog)
         artefacts.write(path, {**found, "start": start})

@@ -61,7 +61,10 @@ def make(folder: Path, count: int, config: dict | None = None) -> None:
 
 def _templates(folder: Path) -> dict[str, bytes]:
     """Simulate one visit and take its pixels away; reference files and tables stay in the folder."""
-    from snakedriz.simulate import Visit, simulate_visit  # the workflow finds its own library in the process of `finish`
+    from snakedriz.simulate import (
+        Visit,
+        simulate_visit,
+    )  # the workflow finds its own library in the process of `finish`
 
     folder.mkdir(parents=True, exist_ok=True)
     small = Visit(chip_shape=(256, 512), n_stars=20, n_galaxies=0, noise=False)
@@ -96,7 +99,16 @@ def finish(folder: Path, *arguments: str) -> None:
     The jobs are those of Snakemake's own graph, and the records are written by its own code: what a complete run would
     have left, but for the content of the files, which the graph does not depend on.
     """
-    command = [sys.executable, __file__, "--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml", "-n", "-q"]
+    command = [
+        sys.executable,
+        __file__,
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+        "--configfile",
+        "config.yaml",
+        "-n",
+        "-q",
+    ]
     subprocess.run([*command, *arguments], cwd=folder, check=True, stderr=subprocess.DEVNULL)
 
 
@@ -111,16 +123,15 @@ def _finish_here(arguments: list[str]) -> None:
         self.async_run(write(self))
 
     async def write(self: Workflow) -> None:
-        # later levels of the graph are newer, and all are older than now
-        levels = list(self.dag.toposorted())
-        start = time.time() - len(levels) - 10
-        for number, level in enumerate(levels):
+        # newer than the exposures, and later levels of the graph newer than earlier ones
+        start = time.time()
+        for number, level in enumerate(self.dag.toposorted()):
             for job in level:
                 for name in (*job.output, *job.log, *([job.benchmark] if job.benchmark else [])):
                     path = Path(name)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.touch()
-                    os.utime(path, (start + number, start + number))
+                    os.utime(path, (start + number / 1000,) * 2)
                 await self.persistence.finished(job)
 
     with mock.patch.object(Workflow, "_build_dag", build_and_finish):

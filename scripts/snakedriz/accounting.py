@@ -1,7 +1,7 @@
 """What the jobs of a run took and asked for, and which of them failed, from the record that each job leaves.
 
-A record lies beside the job's benchmark, ``<output>/<asn>/benchmarks/<job>.json``. It is written when the job begins and
-again when it ends, so a job that was killed is one that never ended.
+A record lies beside the job's benchmark, ``<output>/<asn>/benchmarks/<job>.json``. It is written when the job begins
+and again when it ends, so a job that was killed is one that never ended.
 """
 
 from __future__ import annotations
@@ -158,5 +158,3 @@ def summary(found: Sequence[Mapping[str, Any]]) -> str:
         lines.append(f"The other {count} association{'s' * (count > 1)} of this run went as far as asked.")
     lines.append("Run the same command again when this is mended: what is finished stays.")
     return "\n".join(lines)
-
-

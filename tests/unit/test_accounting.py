@@ -15,7 +15,8 @@ def record(folder, job="fit", outcome="ok", started=10.0, used=None, requested=N
         "reason": "", "remedy": "", "log": log, "started": started, "host": "here", "threads": 1,
         "requested": {"mem_mb": 500, "runtime": 2, "disk_mb": None, **(requested or {})},
         "used": None if outcome == "running" else {
-            "seconds": 60.0, "cpu_seconds": 30.0, "max_rss_mb": 400.0, "read_mb": 1.0, "written_mb": 2.0, **(used or {}),
+            "seconds": 60.0, "cpu_seconds": 30.0, "max_rss_mb": 400.0, "read_mb": 1.0, "written_mb": 2.0,
+            **(used or {}),
         },
         **more,
     }  # fmt: skip
@@ -91,7 +92,12 @@ def test_the_table_of_a_run_and_its_sums(tmp_path):
     assert lines[0] == list(accounting.COLUMNS)
     assert [len(line) for line in lines] == [len(accounting.COLUMNS)] * 4
     totals = accounting.read_json(table.with_suffix(".json"))["rules"]["sources"]
-    assert (totals["jobs"], totals["failed"], totals["cpu_seconds"], totals["largest_max_rss_mb"]) == (3, 0, 90.0, 300.0)
+    assert (totals["jobs"], totals["failed"], totals["cpu_seconds"], totals["largest_max_rss_mb"]) == (
+        3,
+        0,
+        90.0,
+        300.0,
+    )
 
 
 CODE = """

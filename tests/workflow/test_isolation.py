@@ -75,10 +75,9 @@ def test_one_bad_association_fails_alone_and_is_listed_with_reason_and_remedy(sm
         damage(exposure)
         if damage is remove:  # without its FLT, too: one kind alone would do for all
             kept, _ = other.read_bytes(), other.unlink()
-        done = workflow.run(tmp_path, "results/jdemo1010/final/manifest.tsv", *targets("jgood0010"), *targets(BAD)) \
-            if not first else workflow.run(tmp_path)
+        done = workflow.run(tmp_path)
         assert done.code == 1, done.tail
-        listed = done.output[done.output.index("failed, of"):]
+        listed = done.output[done.output.index("failed, of") :]
         assert f"1 job failed, of {BAD}:" in done.output, done.tail
         assert reason in listed, listed
         assert remedy in listed, listed
@@ -105,10 +104,6 @@ def test_one_bad_association_fails_alone_and_is_listed_with_reason_and_remedy(sm
     assert len(rows) - 1 == sum(rule["jobs"] for rule in found["rules"].values())
 
 
-def targets(asn):
-    return [f"results/{asn}/final/manifest.tsv"]
-
-
 def science_wcs(path):
     """Every card of the SCI headers that says where the pixels are."""
     with fits.open(path) as hdul:
@@ -123,10 +118,9 @@ def science_wcs(path):
 def test_exposures_come_back_from_their_solutions_when_only_the_final_files_are_kept(small, tmp_path):
     shutil.copytree(small, tmp_path / "work")
     folder = tmp_path / "work"
-    workflow.write_config(folder, **{**SHORT, "candidates": ["default", "apriori"], "keep": "final"})
-    config = workflow.SIMULATED["solutions"]
+    offsets = workflow.SIMULATED["solutions"]
     workflow.write_config(
-        folder, **{**SHORT, "candidates": ["default", "apriori"], "solutions": config, "keep": "final"}
+        folder, **{**SHORT, "candidates": ["default", "apriori"], "solutions": offsets, "keep": "final"}
     )
     done = workflow.run(folder)
     assert done.code == 0, done.tail
