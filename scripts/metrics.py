@@ -1,4 +1,4 @@
-"""Rule metrics: astrometry of one candidate, and one file of it, the verification and what drizzlepac would have said."""
+"""Rule metrics: astrometry of one candidate; one file of it, the verification and what drizzlepac would have said."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
