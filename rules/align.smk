@@ -29,10 +29,9 @@ rule sources:
     # The chain to the fit is the longest way through an association: it goes before what can wait.
     priority: 50
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (800 + 8 * megabytes([input.exposure])) * attempt
+        **requests(
+            "sources", lambda w: exposure_file(w.asn, w.root, verification_kind(w.asn))
         ),
-        runtime=15,
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
@@ -54,10 +53,7 @@ rule catalog:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/catalog_{{catalog}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (600 + 10 * megabytes([input.file])) * attempt
-        ),
-        runtime=15,
+        **requests("catalog", lambda w: catalog_file(w.asn, w.catalog)),
     params:
         epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
         detectors=DETECTORS,
@@ -88,8 +84,7 @@ rule fit:
         f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}.tsv"
     priority: 50
     resources:
-        mem_mb=lambda w, attempt: 1000 * attempt,
-        runtime=15,
+        **requests("fit", judged_files),
     params:
         detectors=DETECTORS,
         versions=VERSIONS,

@@ -74,12 +74,6 @@ def complete(asn):
 
 localrules:
     fetch,
-    missing_file,
-    fetch_exposures,
-    fetch_references,
-    fetch_catalog,
-    fetch_headerlets,
-    fetch_offsets,
 
 
 rule fetch:
@@ -87,7 +81,15 @@ rule fetch:
         wanted_fetches,
 
 
+# What opens connections runs where the user is: cluster nodes often have none.
 if CONFIG["network"]:
+
+    localrules:
+        fetch_exposures,
+        fetch_references,
+        fetch_catalog,
+        fetch_headerlets,
+        fetch_offsets,
 
     rule fetch_exposures:
         # With all that the exposures need: their names and places are not known before they are here.
@@ -98,9 +100,8 @@ if CONFIG["network"]:
         benchmark:
             f"{OUT}/benchmarks/fetch_exposures_{{asns}}.tsv"
         resources:
+            **requests("fetch_exposures"),
             mast=1,
-            mem_mb=800,
-            runtime=600,
         message:
             "fetching {wildcards.asns} from MAST, and what it needs"
         script:
@@ -114,9 +115,8 @@ if CONFIG["network"]:
         benchmark:
             f"{OUT}/benchmarks/fetch_references_{{visit}}.tsv"
         resources:
+            **requests("fetch_references"),
             crds=1,
-            mem_mb=800,
-            runtime=120,
         message:
             "{wildcards.visit}: reference files that headers name"
         script:
@@ -130,9 +130,8 @@ if CONFIG["network"]:
         benchmark:
             f"{OUT}/benchmarks/fetch_catalog_{{visit}}_{{catalog}}.tsv"
         resources:
+            **requests("fetch_catalog"),
             catalogs=1,
-            mem_mb=800,
-            runtime=30,
         message:
             "{wildcards.visit}: fetching {wildcards.catalog}"
         script:
@@ -146,9 +145,8 @@ if CONFIG["network"]:
         benchmark:
             f"{OUT}/benchmarks/fetch_headerlets_{{visit}}.tsv"
         resources:
+            **requests("fetch_headerlets"),
             mast=1,
-            mem_mb=800,
-            runtime=60,
         message:
             "{wildcards.visit}: solutions in the astrometry database"
         script:
@@ -162,15 +160,17 @@ if CONFIG["network"]:
         benchmark:
             f"{OUT}/benchmarks/fetch_offsets_{{visit}}.tsv"
         resources:
+            **requests("fetch_offsets"),
             guide_stars=1,
-            mem_mb=800,
-            runtime=60,
         message:
             "{wildcards.visit}: guide-star offsets"
         script:
             "../scripts/fetch.py"
 
 else:
+
+    localrules:
+        missing_file,
 
     rule missing_file:
         # Never makes its output: says which file is missing and what to put there.
@@ -181,8 +181,7 @@ else:
         benchmark:
             f"{OUT}/benchmarks/missing_{{file}}.tsv"
         resources:
-            mem_mb=100,
-            runtime=1,
+            **requests("missing_file"),
         params:
             folder=FETCHED,
         message:

@@ -37,10 +37,7 @@ rule verification:
     priority: 50
     threads: 2
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (900 + 1.5 * megabytes(input.drizzled)) * attempt
-        ),
-        runtime=15,
+        **requests("verification", judged_files),
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
@@ -93,10 +90,7 @@ rule drizzlepac_numbers:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/drizzlepac_numbers_{{candidate}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (600 + 2 * megabytes(input.drizzled)) * attempt
-        ),
-        runtime=15,
+        **requests("drizzlepac_numbers", judged_files),
     params:
         versions=VERSIONS,
     message:
@@ -134,8 +128,7 @@ rule metrics:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/metrics_{{candidate}}.tsv"
     resources:
-        mem_mb=lambda w, attempt: 1000 * attempt,
-        runtime=15,
+        **requests("metrics", judged_files),
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
