@@ -20,6 +20,7 @@ include: "rules/drizzle.smk"
 include: "rules/verify.smk"
 include: "rules/promote.smk"
 include: "rules/report.smk"
+include: "rules/accounting.smk"
 
 
 localrules:

@@ -7,10 +7,9 @@ def fit_files(asn):
     if not may_apply("aposteriori"):
         return []
     return [
-        f"{OUT}/{asn}/fits/{catalog}_{method}_{geometry}.json"
+        f"{OUT}/{asn}/fits/{catalog}_{name}.json"
         for catalog in CATALOGS
-        for method in CONFIG["fitting"]["methods"]
-        for geometry in CONFIG["fitting"]["geometries"]
+        for name in settings.kinds_of_fit(CONFIG)
     ]
 
 
@@ -66,6 +65,7 @@ rule catalog:
 
 
 rule fit:
+    # All fits to a catalogue: starting Python and reading the sources takes longer than a fit.
     input:
         inventory=rules.inventory.output.inventory,
         sources=lambda w: [
@@ -74,11 +74,14 @@ rule fit:
         catalog=rules.catalog.output.table,
         start=start_of_fit,
     output:
-        fit=f"{OUT}/{{asn}}/fits/{{catalog}}_{{method}}_{{geometry}}.json",
+        fits=[
+            f"{OUT}/{{asn}}/fits/{{catalog}}_{name}.json"
+            for name in settings.kinds_of_fit(CONFIG)
+        ],
     log:
-        f"{OUT}/{{asn}}/logs/fit_{{catalog}}_{{method}}_{{geometry}}.log",
+        f"{OUT}/{{asn}}/logs/fit_{{catalog}}.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}_{{method}}_{{geometry}}.tsv"
+        f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}.tsv"
     priority: 50
     resources:
         **requests("fit", judged_files),
@@ -86,6 +89,6 @@ rule fit:
         detectors=DETECTORS,
         versions=VERSIONS,
     message:
-        "{wildcards.asn}: fit to {wildcards.catalog} ({wildcards.method}, {wildcards.geometry})"
+        "{wildcards.asn}: fits to {wildcards.catalog}"
     script:
         "../scripts/fit.py"

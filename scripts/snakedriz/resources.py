@@ -8,6 +8,8 @@ numbers are above what the benchmarks of the demo and of a full-frame ACS/WFC vi
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +62,8 @@ ESTIMATES = {
     "fit": Estimate(memory=(500, 0.2)),
     "visit_fit": Estimate(memory=(800, 0.2), minutes=(20, 0.02)),
     "verification": Estimate(memory=(500, 1.2)),
-    "astrometry": Estimate(memory=(400, 0.2)),
     "drizzlepac_numbers": Estimate(memory=(400, 1.5)),
-    "metrics": _SMALL,
+    "metrics": Estimate(memory=(400, 0.2)),
     "promotion": _SMALL,
     "manifest": Estimate(memory=(300, 0)),
     "picture_of_candidates": Estimate(memory=(500, 3)),
@@ -80,7 +81,16 @@ ESTIMATES = {
 
 def megabytes(paths: Iterable[str | Path]) -> float:
     """Return the size of files in MB; what is not there counts nothing, its job will say so."""
-    return sum(Path(path).stat().st_size for path in paths if Path(path).exists()) / 1e6
+    return sum(_size(os.fspath(path)) for path in paths) / 1e6
+
+
+@functools.cache
+def _size(path: str) -> int:
+    """Return the bytes of a file: asked a hundred times of each exposure when 1,000 associations are planned."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except FileNotFoundError:
+        return 0
 
 
 def request(rule: str, quantity: Quantity, size: float, attempt: int = 1) -> int:

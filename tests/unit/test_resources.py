@@ -50,7 +50,7 @@ MEASURED = {
     "verification": [(671, 624), (42, 334)],
     "drizzlepac_numbers": [(671, 956), (42, 160)],
     "fit": [(671, 244), (42, 256)],
-    "astrometry": [(42, 244)],
+    "metrics": [(42, 261)],
     "default_solution": [(671, 97), (84, 97)],
     "apriori_solution": [(671, 135), (84, 139)],
 }
