@@ -18,8 +18,8 @@ with job(snakemake):
     elif rule == "fetch_references":
         keeper.references(wildcards.visit)
     elif rule == "fetch_catalog":
-        keeper.catalog(wildcards.visit, wildcards.catalog)
+        keeper.catalog(snakemake.output[0], wildcards.visit, wildcards.catalog)
     elif rule == "fetch_headerlets":
-        keeper.headerlets(wildcards.visit)
+        keeper.headerlets(snakemake.output[0], wildcards.visit)
     else:
-        keeper.offsets(wildcards.visit)
+        keeper.offsets(snakemake.output[0], wildcards.visit)
