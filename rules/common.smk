@@ -9,7 +9,7 @@ if str(Path(workflow.basedir) / "scripts") not in sys.path:
 
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
-from snakedriz import settings
+from snakedriz import settings, visits
 
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)
@@ -28,6 +28,7 @@ wildcard_constraints:
     asn=r"[a-z0-9]+",
     name=r"[a-z0-9]+",
     root=r"[a-z0-9]+",
+    visit=r"[a-z0-9]+",
     candidate="|".join([*settings.CANDIDATES, *CONFIG["alternatives"]]),
     catalog="|".join(CATALOGS) or "none",
     method="relative|2dhist|default",
@@ -100,7 +101,7 @@ def may_apply(candidate):
     """Whether a candidate can have products at all, as far as the configuration tells."""
     if candidate == "apriori":
         return SWITCHES["apply_apriori"] and any(CONFIG["solutions"].values())
-    if candidate == "aposteriori":
+    if candidate in ("aposteriori", "visit"):
         return SWITCHES["compute_aposteriori"] and bool(CATALOGS)
     return True
 

@@ -18,6 +18,7 @@ with job(snakemake):
     if solution["outcome"] != "ok" or inventory["outcome"] != "process":
         found = astrometry.not_applicable(snakemake.wildcards.candidate, solution["reason"] or inventory["reason"])
     else:
+        # stars are held out of a fit of these exposures; that of a visit is of others, too, and no input here
         chosen = next((fit["file"] for fit in solution.get("fits", []) if fit["chosen"]), None)
         fits = {Path(path).name: path for path in snakemake.input.fits}
         found = astrometry.measure(
@@ -25,6 +26,6 @@ with job(snakemake):
             exposure_sources.collect(inventory, skeleton.read_bundle(snakemake.input.wcs), snakemake.input.sources),
             {Path(path).stem: Table.read(path) for path in snakemake.input.catalogs},
             numbers,
-            read_json(fits[chosen]) if chosen else None,
+            read_json(fits[chosen]) if chosen and fits else None,
         )
     artefacts.write(snakemake.output.astrometry, found)

@@ -1,4 +1,4 @@
-"""How each candidate's exposures get their WCS: default, apriori, aposteriori. All on skeletons, no pixel touched.
+"""How each candidate's exposures get their WCS: default, apriori, aposteriori, visit. All on skeletons.
 
 Every function returns a `solution`, a dict in JSON form::
 
@@ -223,7 +223,9 @@ def apriori(
     return solution("apriori", "ok", f"{kind}: {why}", _wcsname(skeletons), exposures)
 
 
-def aposteriori(skeletons: Skeletons, fit: Mapping[str, Any] | None, reason: str) -> dict[str, Any]:
+def aposteriori(
+    skeletons: Skeletons, fit: Mapping[str, Any] | None, reason: str, candidate: str = "aposteriori"
+) -> dict[str, Any]:
     """Write the chosen fit into every chip of every exposure, FLT as FLC, with the keywords of the fit.
 
     Parameters
@@ -231,18 +233,19 @@ def aposteriori(skeletons: Skeletons, fit: Mapping[str, Any] | None, reason: str
     skeletons : dict
         Skeletons with the WCS that the fit started from; changed in place.
     fit : mapping or None
-        The chosen fit in the form of `fitting.fit`, None where no fit is valid.
+        The chosen fit in the form of `fitting.fit`, None where no fit is valid. It may hold other exposures as well.
     reason : str
         Why this fit, or why none.
+    candidate : {"aposteriori", "visit"}
     """
     if fit is None:
-        return not_applicable("aposteriori", reason)
+        return not_applicable(candidate, reason)
     by_root = {exposure["rootname"]: exposure for exposure in fit["exposures"]}
     without = sorted({owner.rpartition("_")[0] for owner in skeletons} - set(by_root))
     if without:
-        return not_applicable(
-            "aposteriori", f"{', '.join(without)} cannot be fitted, and the others alone would part from it"
-        )
+        why = {row["rootname"]: f" ({row['reason']})" for row in fit.get("left_out", ())}
+        listed = ", ".join(f"{root}{why.get(root, '')}" for root in without)
+        return not_applicable(candidate, f"{listed} cannot be fitted, and the others alone would part from it")
     exposures = []
     for owner, skeleton in skeletons.items():
         root, _, kind = owner.rpartition("_")
@@ -261,8 +264,12 @@ def aposteriori(skeletons: Skeletons, fit: Mapping[str, Any] | None, reason: str
             _fit_keywords(header, result, fit, headerlets.unique_hdrname(root, kind, wcsname))
         headerlets.sync_companions(skeleton)
         headerlets.attach(skeleton, [start])
-        exposures.append({"rootname": root, "file": owner, "source": f"fit to {fit['catalog']}"})
-    return solution("aposteriori", "ok", reason, _wcsname(skeletons), exposures)
+        source = f"fit to {fit['catalog']}"
+        if inherits := result.get("inherits"):
+            source = f"solution of {inherits['from']}, inherited: {inherits['why']}"
+            skeleton[0].header["HISTORY"] = f"snakedriz: {source}"
+        exposures.append({"rootname": root, "file": owner, "source": source})
+    return solution(candidate, "ok", reason, _wcsname(skeletons), exposures)
 
 
 def _fit_keywords(header: fits.Header, result: Mapping[str, Any], fit: Mapping[str, Any], hdrname: str) -> None:

@@ -38,7 +38,10 @@ class ExposureSources:
 
 
 def collect(
-    inventory: Mapping[str, Any], skeletons: Mapping[str, fits.HDUList], tables: Sequence[str]
+    inventory: Mapping[str, Any],
+    skeletons: Mapping[str, fits.HDUList],
+    tables: Sequence[str],
+    not_alignable: bool = False,
 ) -> list[ExposureSources]:
     """Return the exposures of an inventory that sources can be looked for in, with their source tables.
 
@@ -50,16 +53,23 @@ def collect(
         From ``<root>_<kind>``, as `snakedriz.skeleton.read_bundle` returns them.
     tables : sequence of str
         Paths ``<root>.ecsv`` of the source tables.
+    not_alignable : bool
+        Return exposures, too, that are used but that no sources can be looked for in (spectra), with an empty table.
     """
     paths = {Path(path).stem: path for path in tables}
+
+    def sources(e: Mapping[str, Any]) -> Table:
+        table = Table.read(paths[e["rootname"]])
+        return table if e["alignable"] else table[:0]
+
     return [
         ExposureSources(
             e["rootname"],
             skeletons[f"{e['rootname']}_{inventory['verification_kind']}"],
-            Table.read(paths[e["rootname"]]),
+            sources(e),
             float(e["exptime"]),
             field.epoch(e),
         )
         for e in inventory["exposures"]
-        if e["used"] and e["alignable"]
+        if e["used"] and (e["alignable"] or not_alignable)
     ]

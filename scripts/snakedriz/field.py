@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ def epoch(exposure: Mapping[str, Any]) -> float:
     return 2000.0 + ((exposure["expstart"] + exposure["expend"]) / 2 - 51544.5) / 365.25
 
 
-def mean_epoch(inventory: Mapping[str, Any]) -> float:
-    """Return the mean epoch (Julian year) of the exposures in use."""
-    return float(np.mean([epoch(exposure) for exposure in inventory["exposures"] if exposure["used"]]))
+def mean_epoch(inventories: Iterable[Mapping[str, Any]]) -> float:
+    """Return the mean epoch (Julian year) of the exposures in use; NaN if there are none."""
+    epochs = [epoch(exposure) for one in inventories for exposure in one["exposures"] if exposure["used"]]
+    return float(np.mean(epochs)) if epochs else float("nan")

@@ -66,11 +66,11 @@ def assess(fit: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
         return _verdict(5, [], [], f"no valid solution: {fit.get('reason') or 'no exposure was fitted'}")
     limits = settings["fit_quality"]
     required = settings["fitting"]["required"]
-    exposures = [e for e in fit["exposures"] if e["status"] != "kept"]
+    exposures = [e for e in fit["exposures"] if e["status"] not in ("kept", "inherited")]
     consistency = _consistency(fit, exposures, limits)
     rms, radial = _large_rms(exposures, limits), _radial(fit, exposures)
     matches = _nmatches(fit, exposures, required)
-    checks = [consistency, rms, radial, matches, _cross_match(exposures, limits)]
+    checks = [consistency, rms, radial, matches, _cross_match(fit, exposures, limits)]
     failed = [check["name"] for check in checks if not check["passed"]]
     refusals = [_correction(exposures, settings), _matched_share(fit, limits)]
     fatal = []
@@ -145,9 +145,10 @@ def _consistency(
     if len(exposures) < 2:
         return _check("consistency", 0.0, limit, "mas", True, "one exposure fitted: nothing to compare")
     measured = [e["common_offset_mas"] for e in exposures if e.get("common_offset_mas") is not None]
-    if len(measured) == len(exposures):
+    # Exposures of a visit need not overlap, and those of several associations have pointing errors of their own.
+    if len(measured) == len(exposures) or fit["wcs_kind"] == "SVM":
         values, note = (
-            measured,
+            measured or [(0.0, 0.0)],
             "scatter of the offsets between exposures that remain after the fit, from common sources",
         )
     else:
@@ -173,7 +174,9 @@ def _large_rms(exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
 
 def _together(fit: Mapping[str, Any]) -> bool:
     """Whether the exposures were fitted to the catalogue as one group, so that the group's matches count for each."""
-    return bool(fit["wcs_kind"] == "REL" or len(fit["exposures"]) == 1 or fit["fitgeom_used"] != fit["fitgeom"])
+    return bool(
+        fit["wcs_kind"] in ("REL", "SVM") or len(fit["exposures"]) == 1 or fit["fitgeom_used"] != fit["fitgeom"]
+    )
 
 
 def _radial(fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -203,13 +206,17 @@ def _nmatches(
     return _check("nmatches", value, limit, "stars", value >= limit, note)
 
 
-def _cross_match(exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> dict[str, Any]:
+def _cross_match(
+    fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
+) -> dict[str, Any]:
     limit, enough = float(limits["least_correlation"]), int(limits["correlation_below_matches"])
     worst: tuple[float, str] | None = None
     unmeasured = []
     for exposure in exposures:
         if exposure["nmatches"] >= enough:
             continue
+        if fit["wcs_kind"] == "SVM" and exposure["nmatches"] < 3 and exposure["relative"]:
+            continue  # tied to others of the visit that have the catalogue's stars
         own, ref = (
             np.array([math.nan if v is None else v for v in exposure["matches"][k]]) for k in ("source_mag", "ref_mag")
         )

@@ -61,12 +61,12 @@ def _exposure_error(work: Fit, member: Member) -> dict[str, float | None]:
     none: dict[str, float | None] = {"zero_point_error_mas": None, "zero_point_error95_mas": None}
     status = work.status[member.rootname]
     fit = work.fits.get(member.rootname, work.fits.get("group") if status == "fitted" else None)
-    if fit is None or (member.rootname not in work.fits and member.tied and member.relative.get("error_px") is None):
+    if fit is None or (member.tied and member.relative.get("error_px") is None):
         return none
     scale = work.plane.scale * 1000.0
     at = member.matrix @ member.centre + member.shift
     one, two = limits(fit.error(at) * scale, fit.freedom, float(work.options["zero_point_floor_mas"]))
-    if member.rootname not in work.fits and member.tied:
+    if member.tied:
         one = math.hypot(one, float(member.relative["error_px"]) * scale)
         two = math.hypot(two, float(member.relative["error95_px"]) * scale)
     return {"zero_point_error_mas": one, "zero_point_error95_mas": two}

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_METHODS = ("relative", "2dhist", "default")
+_METHODS = ("visit", "relative", "2dhist", "default")
 
 
 def _name(fit: Mapping[str, Any]) -> str:

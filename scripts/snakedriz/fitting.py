@@ -11,7 +11,7 @@ A star seen in several exposures is one star: the group fit uses its mean positi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -34,7 +34,7 @@ Geometry = Literal["shift", "rscale", "general"]
 SCHEMA = "fit/1"
 
 
-class _NoFitError(Exception):
+class NoFitError(Exception):
     """The catalogue could not be matched or fitted, for a reason that goes into the result."""
 
 
@@ -74,25 +74,47 @@ def fit(
     SnakedrizError
         For an unknown method or geometry, or inconsistent input.
     """
+    if method not in ("relative", "2dhist", "default"):
+        raise SnakedrizError(f"unknown method of fitting {method!r}; expected relative, 2dhist or default")
+    if fitgeom not in PARAMETERS:
+        raise SnakedrizError(f"unknown geometry {fitgeom!r}; expected one of {', '.join(PARAMETERS)}")
+
+    def strategy(work: Fit) -> None:
+        work.relative() if method == "relative" else work.one_by_one(histogram=method == "2dhist")
+
+    out: dict[str, Any] = {"schema": SCHEMA, "method": method, "wcs_kind": "REL" if method == "relative" else "IMG"}
+    return run(exposures, reference, strategy, fitgeom, settings, catalog, out)
+
+
+def run(
+    exposures: Sequence[ExposureSources],
+    reference: Table,
+    strategy: Callable[[Fit], None],
+    fitgeom: str,
+    settings: Mapping[str, Any],
+    catalog: str,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Fit by a strategy, which corrects the members of the `Fit` it is given, and describe and assess the result.
+
+    Parameters
+    ----------
+    about : mapping
+        `schema`, `method` and `wcs_kind` of the result; the other parameters and the result are those of `fit`.
+    """
     from tweakwcs.linearfit import NotEnoughPointsError, SingularMatrixError
 
     from .fit_quality import assess
     from .fit_result import describe
 
-    if method not in ("relative", "2dhist", "default"):
-        raise SnakedrizError(f"unknown method of fitting {method!r}; expected relative, 2dhist or default")
-    if fitgeom not in PARAMETERS:
-        raise SnakedrizError(f"unknown geometry {fitgeom!r}; expected one of {', '.join(PARAMETERS)}")
     options: Mapping[str, Any] = settings.get("fitting", settings)
     out: dict[str, Any] = {
-        "schema": SCHEMA,
+        **about,
         "outcome": "ok",
         "reason": "",
         "catalog": catalog,
-        "method": method,
         "fitgeom": fitgeom,
         "fitgeom_used": None,
-        "wcs_kind": "REL" if method == "relative" else "IMG",
         "reference": {
             "rows": len(reference),
             "epoch": number(reference.meta.get("epoch")),
@@ -108,16 +130,16 @@ def fit(
         "significance": None,
         "code_error": False,
     }
-    reason = _cannot_apply(exposures, reference, method, options)
+    reason = _cannot_apply(exposures, reference, str(about["method"]), options)
     if reason:
         out.update(outcome="not_applicable", reason=reason)
     else:
         try:
             plane, members = place(exposures)
             work = Fit(plane, members, reference, fitgeom, options)
-            work.relative() if method == "relative" else work.one_by_one(histogram=method == "2dhist")
+            strategy(work)
             describe(work, out)
-        except _NoFitError as error:
+        except NoFitError as error:
             out.update(outcome="failed", reason=str(error))
         except (SingularMatrixError, NotEnoughPointsError, np.linalg.LinAlgError) as error:
             out.update(outcome="failed", reason=f"the fit broke down: {error}", code_error=True)
@@ -186,7 +208,7 @@ class Fit:
 
         Raises
         ------
-        _NoFitError
+        NoFitError
             Without a significant match of enough stars.
         """
         matcher = self.matcher(histogram)
@@ -195,7 +217,7 @@ class Fit:
         first = matching.match(uv, self.ref, **matcher.options) if len(uv) else matching.Match(reason="no sources")
         self.found[name] = first
         if len(first) < required:
-            raise _NoFitError(first.reason or f"{len(first)} matches, {required} needed for {geometry}")
+            raise NoFitError(first.reason or f"{len(first)} matches, {required} needed for {geometry}")
         linear = align(uv, error, self.ref, self.ref_error, geometry, self.options, first)
         self.used[name], self.fits[name] = linear.ref, linear
         return linear.matrix, linear.shift
@@ -216,7 +238,7 @@ class Fit:
         tied = tie(self.members, self.options)
         if len(tied) < 2:
             reasons = "; ".join(f"{m.rootname}: {m.relative.get('reason') or 'not reached'}" for m in self.members)
-            raise _NoFitError(f"no two exposures could be tied to each other ({reasons})")
+            raise NoFitError(f"no two exposures could be tied to each other ({reasons})")
         stars = merge(tied, self.options["relative"]["association_px"])
         matrix, shift = self._group(stars.uv, stars.error)
         for member in tied:
@@ -229,7 +251,7 @@ class Fit:
     def _group(self, uv: Array, error: Array) -> tuple[Array, Array]:
         try:
             return self.absolute("group", uv, error, self.fitgeom)
-        except _NoFitError as first:
+        except NoFitError as first:
             n = len(self.found["group"])
             if self.fitgeom == "shift" or n < self.options["required"]["shift"]:
                 raise
@@ -270,7 +292,7 @@ class Fit:
         try:
             for m in self.members:
                 solutions.append(self.absolute(m.rootname, m.uv, m.error, self.fitgeom, histogram))  # noqa: PERF401 - may stop
-        except _NoFitError as error:
+        except NoFitError as error:
             name = self.members[len(solutions)].rootname
             self.used.clear()
             self.fits.clear()

@@ -10,7 +10,7 @@ from .errors import SnakedrizError
 
 #: Candidates in order of preference where `promotion.rank` says none; the default is what is left when nothing better
 #: is verified. What is not ranked is measured and listed, and promoted only where the user chooses it.
-ORDER = ("aposteriori", "apriori", "default")
+ORDER = ("visit", "aposteriori", "apriori", "default")
 #: Fit qualities that mean a fit can be used (the document's scale: 5 no valid solution, -1 failed altogether).
 VALID_QUALITIES = (1, 2, 3, 4)
 
@@ -116,7 +116,7 @@ def _failures(row: Mapping[str, Any], policy: str) -> str:
 
 
 def _valid_fit(row: Mapping[str, Any]) -> bool:
-    return row["candidate"] != "aposteriori" or row["fit_quality"] in VALID_QUALITIES
+    return row["candidate"] not in ("visit", "aposteriori") or row["fit_quality"] in VALID_QUALITIES
 
 
 def promote(

@@ -18,7 +18,7 @@ from .errors import SnakedrizError
 from .files import read_json
 
 #: Candidates in the order in which they are made.
-CANDIDATES = ("default", "apriori", "aposteriori")
+CANDIDATES = ("default", "apriori", "aposteriori", "visit")
 #: What each environment variable switches: key of the result, candidate.
 SWITCHES = {
     "ASTROMETRY_APPLY_APRIORI": ("apply_apriori", "apriori"),
@@ -78,9 +78,14 @@ def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None 
     result = _complete(dict(config), schema)
     if isinstance(result.get("associations"), str) and result["associations"] != "all":
         result["associations"] = re.split(r"[,\s]+", result["associations"].strip(" ,[]"))
+    group = result.get("visit", {}).get("group")
+    if isinstance(group, str) and group != "auto":
+        result["visit"]["group"] = yaml.safe_load(group)
     check(result, schema, "configuration")
     if result["associations"] != "all":
         result["associations"] = sorted({clean_name(name) for name in result["associations"]})
+    if result["visit"]["group"] != "auto":
+        result["visit"]["group"] = [sorted({clean_name(n) for n in names}) for names in result["visit"]["group"]]
     result["alternatives"], errors = alternatives.read(result["candidates"], CANDIDATES)
     asked = [name for name in CANDIDATES if name in result["candidates"]]
     result["candidates"] = [*asked, *result["alternatives"]]
@@ -111,6 +116,10 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     names = [catalog["name"].upper() for catalog in config["catalogs"]]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"catalogs: {name} is named twice"
+    group = config["visit"]["group"]
+    grouped = [] if group == "auto" else [name for names in group for name in names]
+    for name in sorted({name for name in grouped if grouped.count(name) > 1}):
+        yield f"visit.group: {name} is in two visits"
 
 
 def _near(name: str, known: Sequence[str] = CANDIDATES) -> str:

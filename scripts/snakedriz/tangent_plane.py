@@ -145,12 +145,13 @@ def place(exposures: Sequence[ExposureSources]) -> tuple[Plane, list[Member]]:
             nx, ny = corrector.wcs.pixel_shape
             sky.append(np.array(corrector.det_to_world(np.array([(nx - 1) / 2.0]), np.array([(ny - 1) / 2.0]))).ravel())
         middles.append(_sphere_mean(np.array(sky)))
-    first = next(iter(chips[0].values())).wcs
-    scale = float(np.sqrt(abs(np.linalg.det(first.pixel_scale_matrix))) * 3600.0)
+    # The finest detector's, so that tolerances in px mean at least what they say for every exposure.
+    scales = [_pixel_scale(next(iter(own.values()))) for own in chips]
+    scale = min(scales)
     ra, dec = _sphere_mean(np.array(middles))
     plane = Plane(float(ra), float(dec), scale)
     members = []
-    for exposure, own, middle in zip(exposures, chips, middles, strict=True):
+    for exposure, own, middle, own_scale in zip(exposures, chips, middles, scales, strict=True):
         table = exposure.sources
         row = np.flatnonzero(np.asarray(table["use"], dtype=bool)) if len(table) else np.empty(0, np.intp)
         uv = np.full((len(row), 2), np.nan)
@@ -162,6 +163,7 @@ def place(exposures: Sequence[ExposureSources]) -> tuple[Plane, list[Member]]:
                 uv[mine] = plane.from_sky(*corrector.det_to_world(x, y))
         good = np.isfinite(uv).all(axis=1)
         error = np.sqrt((np.asarray(table["x_err"]) ** 2 + np.asarray(table["y_err"]) ** 2) / 2)[row]
+        error = error * (own_scale / scale)
         members.append(
             Member(
                 rootname=exposure.rootname,
@@ -177,6 +179,11 @@ def place(exposures: Sequence[ExposureSources]) -> tuple[Plane, list[Member]]:
             )
         )
     return plane, members
+
+
+def _pixel_scale(corrector: Any) -> float:
+    """Arcsec per pixel of a chip."""
+    return float(np.sqrt(abs(np.linalg.det(corrector.wcs.pixel_scale_matrix))) * 3600.0)
 
 
 def _outline(plane: Plane, corrector: Any) -> Array:

@@ -44,7 +44,7 @@ def test_the_contract():
         if key not in ("promotion", "catalogs"):
             assert found[key] == given[key]
     assert found["promotion"] == {
-        "policy": "documented", "rank": ["aposteriori", "apriori", "default"], "choose": None, "limits": {},
+        "policy": "documented", "rank": ["visit", "aposteriori", "apriori", "default"], "choose": None, "limits": {},
         "drizzlepac_numbers": True,
     }  # fmt: skip
     assert found["catalogs"] == [{"name": "GAIAeDR3", "file": "gaia.ecsv", "epoch": None}]
@@ -78,7 +78,7 @@ def test_the_demo_configuration_is_valid():
         ({"catalogs": [{"name": "A-B", "file": "x"}]}, ["letters, digits and underscores"]),
         ({"catalogs": [{"name": "A", "file": "x"}, {"name": "a", "file": "y"}]}, ["catalogs: A is named twice"]),
         ({"candidates": ["apriori"]}, ["`default` must be among them"]),
-        ({"candidates": ["default", "visti"]}, ["candidates[1]: expected one of default, apriori, aposteriori"]),
+        ({"candidates": ["default", "vizit"]}, ["candidates[1]: expected one of default, apriori, aposteriori, visit"]),
         ({"candidates": ["default", "apriory"]}, ["did you mean apriori?"]),
         ({"candidates": ["default", {"name": "a", "wcsnam": "x"}]}, ["candidates[1]: unknown key `wcsnam`"]),
         ({"candidates": ["default", {"name": "a"}]}, ["candidates[1]: found none of them; expected one of wcsname"]),
@@ -95,6 +95,9 @@ def test_the_demo_configuration_is_valid():
         ({"promotion": {"rank": ["apriori"]}}, ["promotion.rank: `default` must be among them"]),
         ({"promotion": {"rank": ["hsc30", "default"]}}, ["promotion.rank: 'hsc30' is not among the candidates"]),
         ({"promotion": {"rank": ["default", "default"]}}, ["promotion.rank: "]),
+        ({"visit": {"group": "automatic"}}, ["visit.group: ", "auto, or a list of lists of rootnames"]),
+        ({"visit": {"group": ["ja", "jb"]}}, ["visit.group: ", "auto, or a list of lists of rootnames"]),
+        ({"visit": {"group": [["ja", "jb"], ["jb"]]}}, ["visit.group: jb is in two visits"]),
         ({"promotion": {"policy": "best"}}, ["expected one of measured, documented, drizzlepac"]),
         (
             {"promotion": {"policy": "drizzlepac", "drizzlepac_numbers": False}},
@@ -135,6 +138,9 @@ def test_values_from_the_command_line():
     assert found["promotion"]["choose"] == "default"
     assert found["solutions"] == {"headerlets": "hlets", "offsets": None}
     assert found["drizzle"] == {"final_scale": 0.03, "final_bits": 336}
+    grouped = settings.validate_config({"visit": {"group": "[[jb, JA_asn.fits], [jc]]"}})
+    assert grouped["visit"] == {"group": [["ja", "jb"], ["jc"]]}
+    assert found["visit"] == {"group": "auto"}
     for text in ("jb, ja", "ja jb", "[ja,jb]"):
         assert settings.validate_config({"associations": text})["associations"] == ["ja", "jb"]
     assert settings.validate_config({"associations": "ja"})["associations"] == ["ja"]

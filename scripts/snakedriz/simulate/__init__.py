@@ -3,6 +3,6 @@
 from snakedriz.simulate.evaluate import measure_offsets
 from snakedriz.simulate.truth import Truth, read_truth
 from snakedriz.simulate.visit import Visit
-from snakedriz.simulate.writing import simulate_visit
+from snakedriz.simulate.writing import simulate_associations, simulate_visit
 
-__all__ = ["Truth", "Visit", "measure_offsets", "read_truth", "simulate_visit"]
+__all__ = ["Truth", "Visit", "measure_offsets", "read_truth", "simulate_associations", "simulate_visit"]

@@ -16,7 +16,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from snakedriz.simulate.distortion import D2IM_SIGMA, NOMINAL_SCALE, TDD, FilterModel, chip_v2v3
+from snakedriz.simulate.distortion import D2IM_SIGMA, FILTERS, NOMINAL_SCALE, TDD, FilterModel, chip_v2v3
 
 ORDER = 5
 NODE_STEP = 64  # pixels between the nodes of D2IMFILE and NPOLFILE, as in the real files
@@ -38,14 +38,26 @@ class ReferenceFiles:
         return f"jref${path.name}"
 
 
+def reference_paths(directory: Path, stem: str, model: FilterModel) -> ReferenceFiles:
+    """Paths of the files: one IDCTAB, D2IMFILE and MDRIZTAB for all filters, an NPOLFILE for each.
+
+    The stem of a filter's NPOLFILE has the filter's first digit before its final letter, but for F814W's, which is
+    ``stem``.
+    """
+    name = next(name for name, one in FILTERS.items() if one is model)
+    own = stem if name == "F814W" else f"{stem[:-2]}{name[1]}{stem[-1]}"
+    stems = {"idc": stem, "d2i": stem, "npl": own, "mdz": stem}
+    return ReferenceFiles(*(directory / f"{stems[kind]}_{kind}.fits" for kind in stems))
+
+
 def write_references(directory: Path, stem: str, model: FilterModel, shape: tuple[int, int]) -> ReferenceFiles:
     """Write all four files to ``directory`` (which must exist) under names starting with ``stem``.
 
     ``stem`` is 9 characters, the last one being ``j`` for ACS, like the names of real reference files. ``shape`` is
     (rows, columns) of a chip. Existing files are replaced.
     """
-    files = ReferenceFiles(*(directory / f"{stem}_{kind}.fits" for kind in ("idc", "d2i", "npl", "mdz")))
-    _idctab(model, shape, files.idctab.name).writeto(files.idctab, overwrite=True)
+    files = reference_paths(directory, stem, model)
+    _idctab(shape, files.idctab.name).writeto(files.idctab, overwrite=True)
     _lookup(D2IM_SIGMA, shape, "WFC D2I FILE", files.d2imfile.name, 0.0).writeto(files.d2imfile, overwrite=True)
     _lookup(model.npol_sigma, shape, "DXY GRID", files.npolfile.name, 1.0).writeto(files.npolfile, overwrite=True)
     _mdriztab(files.mdriztab.name).writeto(files.mdriztab, overwrite=True)
@@ -61,28 +73,30 @@ def _primary(name: str, filetype: str, extra: dict[str, Any]) -> fits.PrimaryHDU
     return hdu
 
 
-def _idctab(model: FilterModel, shape: tuple[int, int], name: str) -> fits.HDUList:
+def _idctab(shape: tuple[int, int], name: str) -> fits.HDUList:
+    """Rows of all filters and chips."""
     rows, columns = shape
-    positions = chip_v2v3(model, shape)
-    chips = sorted(model.chips)
+    every = [(model, chip) for model in FILTERS.values() for chip in sorted(model.chips)]
+    n = len(every)
+    positions = [chip_v2v3(model, shape)[chip] for model, chip in every]
     table = [
-        fits.Column("DETCHIP", "1I", array=chips),
-        fits.Column("DIRECTION", "8A", array=["FORWARD"] * 2),
-        fits.Column("FILTER1", "8A", array=[model.filter1] * 2),
-        fits.Column("FILTER2", "8A", array=[model.filter2] * 2),
-        fits.Column("XSIZE", "1J", unit="pixels", array=[columns] * 2),
-        fits.Column("YSIZE", "1J", unit="pixels", array=[rows] * 2),
-        fits.Column("XREF", "1D", unit="pixels", array=[columns / 2] * 2),
-        fits.Column("YREF", "1D", unit="pixels", array=[rows / 2] * 2),
-        fits.Column("V2REF", "1D", unit="arcsec", array=[positions[c][0] for c in chips]),
-        fits.Column("V3REF", "1D", unit="arcsec", array=[positions[c][1] for c in chips]),
-        fits.Column("SCALE", "1D", unit="arcsec", array=[NOMINAL_SCALE] * 2),
+        fits.Column("DETCHIP", "1I", array=[chip for _, chip in every]),
+        fits.Column("DIRECTION", "8A", array=["FORWARD"] * n),
+        fits.Column("FILTER1", "8A", array=[model.filter1 for model, _ in every]),
+        fits.Column("FILTER2", "8A", array=[model.filter2 for model, _ in every]),
+        fits.Column("XSIZE", "1J", unit="pixels", array=[columns] * n),
+        fits.Column("YSIZE", "1J", unit="pixels", array=[rows] * n),
+        fits.Column("XREF", "1D", unit="pixels", array=[columns / 2] * n),
+        fits.Column("YREF", "1D", unit="pixels", array=[rows / 2] * n),
+        fits.Column("V2REF", "1D", unit="arcsec", array=[v2 for v2, _ in positions]),
+        fits.Column("V3REF", "1D", unit="arcsec", array=[v3 for _, v3 in positions]),
+        fits.Column("SCALE", "1D", unit="arcsec", array=[NOMINAL_SCALE] * n),
     ]
     for axis in ("cx", "cy"):
-        for n in range(1, ORDER + 1):
-            for m in range(n + 1):
-                values = [getattr(model.chips[c], axis)[n - 1][m] for c in chips]
-                table.append(fits.Column(f"{axis.upper()}{n}{m}", "1D", array=values))
+        for order in range(1, ORDER + 1):
+            for m in range(order + 1):
+                values = [getattr(model.chips[chip], axis)[order - 1][m] for model, chip in every]
+                table.append(fits.Column(f"{axis.upper()}{order}{m}", "1D", array=values))
     primary = _primary(name, "DISTORTION COEFFICIENTS", {"NORDER": ORDER, "PARITY": -1, **TDD})
     return fits.HDUList([primary, fits.BinTableHDU.from_columns(table)])
 

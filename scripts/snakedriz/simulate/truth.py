@@ -12,7 +12,8 @@ from typing import Any
 from astropy.table import Table
 from stwcs.wcsutil import HSTWCS
 
-from snakedriz.simulate.references import ReferenceFiles
+from snakedriz.simulate.distortion import filter_model
+from snakedriz.simulate.references import ReferenceFiles, reference_paths
 from snakedriz.simulate.visit import Visit
 
 REFERENCE_STEM = "9d1snakej"  # of the reference files; the final j of their names means ACS
@@ -53,13 +54,6 @@ class Truth:
         return self.directory / "ref"
 
 
-def reference_files(directory: Path) -> ReferenceFiles:
-    """The reference files of the simulation below ``directory``."""
-    return ReferenceFiles(
-        *(directory / "ref" / f"{REFERENCE_STEM}_{kind}.fits" for kind in ("idc", "d2i", "npl", "mdz"))
-    )
-
-
 def build_truth(
     visit: Visit,
     directory: Path,
@@ -82,7 +76,7 @@ def build_truth(
         raw=paths("raw", visit.make_raw),
         flt=paths("flt"),
         flc=paths("flc", visit.make_flc),
-        references=reference_files(directory),
+        references=reference_paths(directory / "ref", REFERENCE_STEM, filter_model(visit.filter)),
         gaia=directory / "gaia.ecsv",
         offsets=directory / "offsets.ecsv",
         scene=scene,

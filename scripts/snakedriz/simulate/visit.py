@@ -23,6 +23,8 @@ class Visit:
     exposure_errors  further errors of single exposures, by index: their misalignment relative to the others
     exposure_rolls   reported minus true PA_V3 of single exposures, deg, by index, about the aperture's reference point
     gsc_residual     what is left of ``pointing_error`` after the guide-star correction in offsets.ecsv
+    first_exposure   exposures of the visit before the first one: where the counting in their rootnames starts
+    colour           mean and 1 sigma of the stars' magnitude in this filter minus that in another (`simulate_visit`)
     n_stars, n_galaxies  sources within two arcsec of a chip in at least one exposure
     mag_range        of the stars, with 10**(0.15 mag) of them per magnitude
     n_reference      rows of the Gaia-like table at most; None for 60
@@ -69,6 +71,8 @@ class Visit:
     make_flc: bool = True
     make_raw: bool = True
     seed: int = 1
+    first_exposure: int = 0
+    colour: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated, with the reason. Raises ValueError."""
@@ -99,7 +103,7 @@ class Visit:
         digits = "123456789abcdefghijklmnopqrstuvwxyz"
         return tuple(
             f"{self.asn[:6]}{chr(ord('a') + i // len(digits))}{digits[i % len(digits)]}q"
-            for i in range(self.n_exposures)
+            for i in range(self.first_exposure, self.first_exposure + self.n_exposures)
         )
 
     @property

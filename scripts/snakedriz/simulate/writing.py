@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import Table, vstack
 from stwcs.wcsutil import HSTWCS
 
 from snakedriz.simulate.detector import DQ_SATURATED, Defects, Frame, chip_defects, expose
@@ -22,6 +22,7 @@ from snakedriz.simulate.pixels import add_galaxy, add_stars, charge_trails, jaco
 from snakedriz.simulate.pointing import Pointing, aim, displace
 from snakedriz.simulate.references import ReferenceFiles, write_references
 from snakedriz.simulate.scene import make_scene, reference_catalogue, sky_offset
+from snakedriz.simulate.seeds import generator
 from snakedriz.simulate.truth import REFERENCE_STEM, Truth, build_truth, plain
 from snakedriz.simulate.visit import Visit
 
@@ -29,13 +30,35 @@ OVERHEAD = 180.0  # s between the end of an exposure and the start of the next
 MARGIN = 40.0  # pixels beyond the edge of a chip within which sources are rendered: their wings reach the chip
 
 
-def simulate_visit(visit: Visit, directory: Path) -> Truth:
+def simulate_associations(visits: Sequence[Visit], directory: Path) -> list[Truth]:
+    """Simulate several associations of one visit: the first below ``directory``, the others below ``data/<asn>`` there.
+
+    All see the sources of the first one and share its folder of reference files; each has gaia.ecsv and truth files of
+    its own, and the first one's offsets.ecsv has the rows of all. Raises ValueError if two exposures have one rootname.
+    """
+    roots = [root for visit in visits for root in visit.rootnames]
+    if len(set(roots)) < len(roots):
+        raise ValueError(f"exposures have the same rootnames ({', '.join(roots)}): set first_exposure")
+    first = simulate_visit(visits[0], directory)
+    truths = [first]
+    for visit in visits[1:]:
+        folder = first.data / visit.asn
+        folder.mkdir()
+        (folder / "ref").symlink_to(first.ref.resolve())
+        truths.append(simulate_visit(visit, folder, first.scene))
+    offsets = vstack([truth.offset_table for truth in truths])
+    offsets.write(first.offsets, format="ascii.ecsv", overwrite=True)
+    return truths
+
+
+def simulate_visit(visit: Visit, directory: Path, field: Table | None = None) -> Truth:
     """Simulate ``visit`` and write all files below ``directory`` (created if absent; existing files are replaced).
 
     Written: data/<asn>_asn.fits, data/<root>_{raw,flt,flc}.fits, ref/*_{idc,d2i,npl,mdz}.fits, gaia.ecsv, offsets.ecsv,
     truth.ecsv, truth.json. The same visit gives the same bytes. Reading the exposures with stwcs needs the environment
-    variable ``jref`` to be the ref directory with a final slash. Raises ValueError for visits that make no sense (when
-    the Visit is built) and OSError when a file cannot be written.
+    variable ``jref`` to be the ref directory with a final slash. ``field``, the scene of another association, gives the
+    sources instead of the visit's own; the stars' magnitudes are changed by ``visit.colour``. Raises
+    ValueError for visits that make no sense (when the Visit is built) and OSError when a file cannot be written.
     """
     directory = Path(directory)
     data, ref = directory / "data", directory / "ref"
@@ -45,7 +68,7 @@ def simulate_visit(visit: Visit, directory: Path) -> Truth:
     references = write_references(ref, REFERENCE_STEM, model, visit.chip_shape)
 
     true, reported = _pointings(visit, model, references)
-    scene = _scene(visit, model, true)
+    scene = _scene(visit, model, true) if field is None else _in_filter(field, visit, model)
     wanted = 60 if visit.n_reference is None else visit.n_reference
     gaia = reference_catalogue(
         scene, wanted, visit.reference_range, visit.reference_error, visit.pm_error, visit.epoch, visit.seed
@@ -103,6 +126,17 @@ def _scene(visit: Visit, model: FilterModel, pointings: list[Pointing]) -> Table
     galaxies = np.flatnonzero(candidates["kind"] == "galaxy")[: visit.n_galaxies]
     scene = candidates[np.concatenate([stars, galaxies])]
     scene["id"] = np.arange(1, len(scene) + 1)
+    return scene
+
+
+def _in_filter(field: Table, visit: Visit, model: FilterModel) -> Table:
+    """The sources of a field as another filter sees them: the stars with colours, drawn by id."""
+    scene = field.copy()
+    deviate = generator(visit.seed, "colours").normal(size=len(scene))
+    star = np.asarray(scene["kind"] == "star")
+    scene["mag"] = np.asarray(scene["mag"]) + np.where(star, visit.colour[0] + visit.colour[1] * deviate, 0.0)
+    scene["mag"].unit = field["mag"].unit
+    scene["flux"] = 10.0 ** (-0.4 * (np.asarray(scene["mag"]) - model.zeropoint))
     return scene
 
 

@@ -1,0 +1,39 @@
+"""Rule visit_fit: the exposures of all associations of a visit fitted to one catalogue as one body."""
+
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import artefacts, exposure_sources, field, field_catalog, skeleton, visit_fit
+from snakedriz.files import read_json
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    inventories = [one for path in snakemake.input.inventories if (one := read_json(path))["outcome"] == "process"]
+    bundles = [skeleton.read_bundle(path) for path in snakemake.input.wcs]
+    skeletons = {owner: found for bundle in bundles for owner, found in bundle.items()}
+    numbers = visit_fit.detector_settings(snakemake.params.detectors, inventories, skeletons)
+    every = [
+        exposure
+        for inventory in inventories
+        for exposure in exposure_sources.collect(inventory, skeletons, snakemake.input.sources, not_alignable=True)
+    ]
+    catalog = field_catalog.in_field(
+        snakemake.input.catalog,
+        snakemake.wildcards.catalog,
+        snakemake.params.epoch,
+        field.outlines(skeletons),
+        numbers["fitting"]["margin_arcsec"],
+        field.mean_epoch(inventories),
+    )
+    found = visit_fit.fit(
+        snakemake.wildcards.visit,
+        {one["association"]: [e["rootname"] for e in one["exposures"]] for one in inventories},
+        every,
+        catalog,
+        snakemake.wildcards.geometry,
+        numbers,
+        snakemake.wildcards.catalog,
+    )
+    artefacts.write(snakemake.output.fit, {**found, "start": "default"})

@@ -1,0 +1,28 @@
+"""Rule visit_solution: the best fit of the visit, written into the WCS of one association's exposures."""
+
+from typing import TYPE_CHECKING, Any
+
+from _job import job
+from snakedriz import artefacts, candidates, fit_selection, skeleton
+from snakedriz.files import read_json
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+with job(snakemake):
+    fits = [read_json(path) for path in snakemake.input.fits]
+    if not snakemake.params.enabled:
+        chosen, reason = None, "switched off by ASTROMETRY_COMPUTE_APOSTERIORI"
+    elif not fits:
+        chosen, reason = None, "no reference catalogue given (catalogs)"
+    else:
+        index, reason = fit_selection.select(fits)
+        chosen = None if index is None else fits[index]
+        reason = f"visit {fits[0]['visit']} ({', '.join(fits[0]['associations'])}): {reason}"
+    skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
+    solution = candidates.aposteriori(skeletons, chosen, reason, candidate="visit")
+    if solution["outcome"] != "ok":
+        skeletons = {}
+    solution["fits"] = candidates.fit_summaries(fits, snakemake.input.fits, chosen)
+    skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
+    artefacts.write(snakemake.output.solution, solution)
