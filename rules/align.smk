@@ -60,7 +60,7 @@ rule catalog:
         ),
         runtime=15,
     params:
-        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
+        options=lambda w: catalog_options(w.catalog),
         detectors=DETECTORS,
         versions=VERSIONS,
     message:

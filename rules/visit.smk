@@ -39,7 +39,7 @@ rule visit_fit:
                 for root in members(asn)
             }.values()
         ),
-        catalog=lambda w: CATALOGS[w.catalog]["file"],
+        catalog=lambda w: catalog_file(w.visit, w.catalog),
     output:
         fit=f"{OUT}/visits/{{visit}}/{{catalog}}_{{geometry}}.json",
     log:
@@ -54,7 +54,7 @@ rule visit_fit:
         ),
         runtime=30,
     params:
-        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
+        options=lambda w: catalog_options(w.catalog),
         detectors=DETECTORS,
         versions=VERSIONS,
     message:

@@ -144,8 +144,9 @@ def normalise(table: Table, name: str, source: str) -> Table:
     for column in table.colnames:
         names.setdefault(column.lower(), column)
     out = Table(meta={"name": name, "file": source})
-    if "field" in table.meta:  # what a fetched catalogue was asked for
-        out.meta["field"] = list(table.meta["field"])
+    for key in ("field", "service", "query"):  # what a fetched catalogue was asked for, and of whom
+        if key in table.meta:
+            out.meta[key] = table.meta[key]
     for column, unit, kind, aliases in (*COLUMNS, *OPTIONAL):
         try:
             values = _column(table, names, aliases, kind, unit)
@@ -219,7 +220,7 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep", parallax
     known = np.isfinite(epoch)
     years = np.where(known, epoch_jyear - epoch, 0.0)
     pmra, pmdec = np.asarray(out["pmra"], dtype=float), np.asarray(out["pmdec"], dtype=float)
-    has_pm = np.isfinite(pmra) & np.isfinite(pmdec)
+    has_pm = with_motion(out)
     move = np.flatnonzero(has_pm & known & (years != 0))
     if len(move):
         start = SkyCoord(
@@ -260,6 +261,11 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep", parallax
     if pm_policy == "drop" and has_pm.any():
         out = out[has_pm]
     return out
+
+
+def with_motion(table: Table) -> NDArray[np.bool_]:
+    """Whether rows of a catalogue in normal form have a proper motion."""
+    return np.isfinite(np.asarray(table["pmra"], dtype=float)) & np.isfinite(np.asarray(table["pmdec"], dtype=float))
 
 
 def at_epochs(

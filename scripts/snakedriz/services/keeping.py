@@ -48,13 +48,14 @@ class Keeper:
         self.config, self.environ = config, environ
         self.services = config["services"]
         self.folder = Path(config["fetched"])
+        self.group = config["visit"]["group"]
 
     def _index(self) -> association.FileIndex:
         return association.FileIndex(self.config["input"], exclude=[self.config["output"]])
 
     def _exposures(self, visit: str) -> dict[str, str]:
         """Return one calibrated file of every exposure of a visit, by rootname."""
-        found = kept.exposures(self._index(), visit)
+        found = kept.exposures(self._index(), visit, self.group)
         if not found:
             raise SnakedrizError(f"{self.config['input']}: has no exposure (FLT, FLC) of the visit {visit}")
         return found
@@ -108,7 +109,7 @@ class Keeper:
             found = archive.fetch(name, folder, self.services, self.environ, kinds, have)
             rows += [(name, file, path, sha256(path)) for file, path in sorted(found.items())]
             have |= found
-        for visit in sorted({kept.visit(name) for name in names}):
+        for visit in sorted({kept.visit(name, self.group) for name in names}):
             self._rest(visit)
         _listing(Path(listing), ("association", "name", "path", "sha256"), rows)
 
@@ -119,12 +120,12 @@ class Keeper:
         index = self._index()
         for entry in self.config["catalogs"]:
             if entry.get("service"):
-                _, to_come = kept.catalog(self.folder, visit, index, entry["name"])
+                _, to_come = kept.catalog(self.folder, visit, index, entry["name"], self.group)
                 if to_come:
                     self.catalog(to_come, visit, entry["name"])
         for kind, fetch in (("headerlets", self.headerlets), ("offsets", self.offsets)):
             if self.config["solutions"][kind] == "fetch":
-                _, to_come = kept.tables(self.folder, kind, index, list(self._exposures(visit)))
+                _, to_come = kept.tables(self.folder, kind, visit, index, list(self._exposures(visit)), self.group)
                 if to_come:
                     fetch(to_come, visit)
 
@@ -133,7 +134,7 @@ def _listing(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) 
     write_table(path, Table(rows=list(rows) or None, names=columns, dtype=[str] * len(columns)))
 
 
-def refuse(file: str, folder: str, inputs: str, output: str) -> NoReturn:
+def refuse(file: str, folder: str, inputs: str, output: str, group: kept.Group) -> NoReturn:
     """Say what is missing.
 
     Parameters
@@ -142,6 +143,8 @@ def refuse(file: str, folder: str, inputs: str, output: str) -> NoReturn:
         Path below the folder of fetched files, or ``fetch`` for the target itself.
     folder, inputs, output : str
         Folders of fetched files, of exposures, of results.
+    group : "auto" or list of lists of str
+        `visit.group` of the configuration.
 
     Raises
     ------
@@ -158,8 +161,8 @@ def refuse(file: str, folder: str, inputs: str, output: str) -> NoReturn:
     path = Path(folder) / file
     there = kept.files(path.with_name(KEYED.sub("", path.stem) + path.suffix)) if kind in CONTENTS else []
     if there:
-        visit = path.parent.name if kind == "headerlets" else kept.visit(path.name)
-        exposures = kept.exposures(association.FileIndex(inputs, exclude=[output]), visit)
+        visit = path.parent.name if kind == "headerlets" else path.name[:6]
+        exposures = kept.exposures(association.FileIndex(inputs, exclude=[output]), visit, group)
         if kind == "catalogs":
             shown = [f"{one} (within {cone.radius} deg of {cone.ra}, {cone.dec})" for one in there
                      if (cone := kept.field(one))]  # fmt: skip

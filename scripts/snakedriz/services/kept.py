@@ -19,12 +19,24 @@ if TYPE_CHECKING:
     from .area import Cone
 
 #: Ends of names of further files: an underscore and the key of what they were asked for.
-KEY = r"(_[0-9a-f]{8})?"
+KEY = r"(?:_[0-9a-f]{8})?"
 
 
-def visit(rootname: str) -> str:
-    """Return the programme and visit of a rootname: its first six characters (ipppss of ipppssoot)."""
-    return rootname[:6]
+Group = str | Sequence[Sequence[str]]
+
+
+def visit(rootname: str, group: Group = "auto") -> str:
+    """Return what an exposure or association is fetched with: its programme and visit, ipppss of ipppssoot.
+
+    Parameters
+    ----------
+    rootname : str
+    group : "auto" or list of lists of str
+        `visit.group` of the configuration: visits that the user groups are one, called after the first.
+    """
+    own = rootname[:6]
+    groups = () if isinstance(group, str) else group
+    return next((min(n[:6] for n in names) for names in groups if own in {n[:6] for n in names}), own)
 
 
 def sidecar(path: str | Path) -> Path:
@@ -33,9 +45,9 @@ def sidecar(path: str | Path) -> Path:
     return path.with_name(path.name + ".provenance.json")
 
 
-def exposures(index: FileIndex, name: str) -> dict[str, str]:
+def exposures(index: FileIndex, name: str, group: Group = "auto") -> dict[str, str]:
     """Return one calibrated file of every exposure of a visit, by rootname."""
-    roots = [root for root in index.rootnames("flt", "flc") if visit(root) == name]
+    roots = [root for root in index.rootnames("flt", "flc") if visit(root, group) == name]
     return {root: (index.paths(root, "flc") or index.paths(root, "flt"))[0] for root in sorted(roots)}
 
 
@@ -86,7 +98,9 @@ def uncovered(paths: Iterable[Path], roots: Iterable[str]) -> list[str]:
     return sorted(left)
 
 
-def tables(folder: str | Path, kind: str, index: FileIndex, roots: Sequence[str]) -> tuple[list[Path], Path | None]:
+def tables(
+    folder: str | Path, kind: str, name: str, index: FileIndex, roots: Sequence[str], group: Group = "auto"
+) -> tuple[list[Path], Path | None]:
     """Return the tables (of headerlets, offsets) that exposures of a visit need: those that are there, and one to come.
 
     Parameters
@@ -94,16 +108,18 @@ def tables(folder: str | Path, kind: str, index: FileIndex, roots: Sequence[str]
     folder : path
         Of fetched files.
     kind : {"headerlets", "offsets"}
+    name : str
+        Visit.
     index : FileIndex
         Of the input folder: what is to come is for all exposures there of the visit that nothing covers.
     roots : sequence of str
-        Exposures that are needed, all of one visit.
+        Exposures that are needed.
+    group : "auto" or list of lists of str
+        As in `visit`.
     """
-    if not roots:
-        return [], None
-    path = first(folder, kind, visit(roots[0]))
+    path = first(folder, kind, name)
     there = files(path)
-    every = exposures(index, visit(roots[0]))
+    every = exposures(index, name, group)
     if there and not uncovered(there, [root for root in roots if root in every]):
         return there, None
     return there, further(path, ",".join(uncovered(there, every))) if there else path
@@ -120,7 +136,9 @@ def field(path: Path) -> Cone | None:
     return None if said is None else Cone(*map(float, said))
 
 
-def catalog(folder: str | Path, name: str, index: FileIndex, catalog: str) -> tuple[Path | None, Path | None]:
+def catalog(
+    folder: str | Path, name: str, index: FileIndex, catalog: str, group: Group = "auto"
+) -> tuple[Path | None, Path | None]:
     """Return the table of a reference catalogue that covers a visit: the one that is there, or else one to come.
 
     Parameters
@@ -133,6 +151,8 @@ def catalog(folder: str | Path, name: str, index: FileIndex, catalog: str) -> tu
         Of the input folder.
     catalog : str
         Name of the catalogue.
+    group : "auto" or list of lists of str
+        As in `visit`.
     """
     from . import area
 
@@ -143,9 +163,10 @@ def catalog(folder: str | Path, name: str, index: FileIndex, catalog: str) -> tu
     for one, said in there.items():
         if said is None:
             return one, None
-    corners = area.corners(exposures(index, name).values())
+    paths = exposures(index, name, group).values()
+    corners = area.corners(paths)
     fitting = [(said.radius, one) for one, said in there.items() if said is not None and said.covers(corners)]
     if fitting or not corners:
         return min(fitting)[1] if fitting else min(there), None
-    cone = area.cone(exposures(index, name).values())
+    cone = area.cone(paths)
     return None, further(path, f"{cone.ra} {cone.dec} {cone.radius}")
