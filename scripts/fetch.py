@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from snakedriz import settings
-from snakedriz.services import keeping
+from snakedriz.services import addresses, keeping
 
 if TYPE_CHECKING:
     snakemake: Any
 
-with job(snakemake):
-    keeper = keeping.Keeper(settings.validate_config(snakemake.config), os.environ)
+config = settings.validate_config(snakemake.config)
+with job(snakemake, hide=addresses.secrets(config["services"], os.environ)):
+    keeper = keeping.Keeper(config, os.environ)
     rule, wildcards = snakemake.rule, snakemake.wildcards
     if rule == "fetch_exposures":
         keeper.exposures(snakemake.output[0], wildcards.asns.split("_"))

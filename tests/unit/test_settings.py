@@ -48,7 +48,7 @@ def test_the_contract():
         "drizzlepac_numbers": True,
     }  # fmt: skip
     options = {"epoch": None, "without_pm": "keep", "parallax": False}
-        assert found["catalogs"] == [{"name": "GAIAeDR3", "file": "gaia.ecsv", **options}]
+    assert found["catalogs"] == [{"name": "GAIAeDR3", "file": "gaia.ecsv", **options}]
 
 
 def test_the_demo_configuration_is_valid():

@@ -22,7 +22,7 @@ from ..fastheader import units
 from ..files import read_json, sha256, whole, write_json
 from . import cache, failures, provenance, replies, transport
 from .addresses import address, client
-from .failures import public
+from .failures import ServiceError, public
 from .transport import Client
 
 #: Beside the headerlets of one exposure in the cache: what they are.
@@ -48,7 +48,13 @@ def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
     """
     url = f"{base}/observation/read/{quote(rootname)}"
     answer = asker.ask(url, transport.XML, accept=(404,), headers={"Content-Type": "text/xml"})
-    root = replies.tree(answer.content, asker.service, url)
+    try:
+        root = replies.tree(answer.content, asker.service, url)
+    except ServiceError as error:
+        if answer.status_code != 404:
+            raise
+        found = f"status 404, and not the words for an unknown exposure; it begins with {answer.content[:60]!r}"
+        raise failures.Refused(asker.service, url, found) from error
     message, status = replies.text(root, "msg") or "", replies.text(root, "status") or ""
     if answer.status_code == 404 or status.upper() == "ERROR":
         if "not found" in message.lower():

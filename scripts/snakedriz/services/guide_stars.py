@@ -107,9 +107,7 @@ def fetch(
     )
     with whole(path) as temporary:
         table.write(temporary, format="ascii.ecsv", overwrite=True)
-        provenance.write(
-            path, asker, base, {"rootnames": wanted}, rows=len(table), answers=answers, of=temporary
-        )
+        provenance.write(path, asker, base, {"rootnames": wanted}, rows=len(table), answers=answers, of=temporary)
     return table
 
 

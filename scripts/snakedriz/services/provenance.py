@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -91,6 +92,12 @@ def copy(source: str | Path, target: str | Path) -> None:
     artefacts.write(sidecar(target), {**read_json(sidecar(source)), "file": Path(target).name})
 
 
+def _parts(folder: Path, names: Sequence[str]) -> str:
+    """Return the sha256 of the lines (sha256, name) of those files of a folder that were used, as sha256sum has them."""
+    lines = "".join(f"{sha256(folder / name)}  {name}\n" for name in sorted(names))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 def describe(path: str | Path, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what a result may say of a file it was made with.
 
@@ -110,7 +117,7 @@ def describe(path: str | Path, meta: Mapping[str, Any] | None = None) -> dict[st
         `file` (name), `sha256`, and where known `service`, `version` and `query` (text), else None.
     """
     path, meta = Path(path), meta or {}
-    digest = sha256(path)
+    digest = _parts(path, meta.get("parts", ())) if path.is_dir() else sha256(path)
     found: dict[str, Any] = {"file": path.name, "sha256": digest, "service": None, "version": None, "query": None}
     record = read_json(sidecar(path)) if sidecar(path).is_file() else {}
     if record.get("sha256") == digest:  # else the record is of another file that lay here
