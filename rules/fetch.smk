@@ -146,12 +146,12 @@ if CONFIG["network"]:
     rule fetch_references:
         output:
             listing=f"{FETCHED}/references/{{visit}}.ecsv",
-        wildcard_constraints:
-            visit=r"[a-z0-9]{1,6}",
         log:
             f"{OUT}/logs/fetch_references_{{visit}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_references_{{visit}}.tsv"
+        wildcard_constraints:
+            visit=r"[a-z0-9]{1,6}",
         resources:
             crds=1,
             mem_mb=800,
@@ -164,12 +164,12 @@ if CONFIG["network"]:
     rule fetch_catalog:
         output:
             table=f"{FETCHED}/catalogs/{{visit}}_{{catalog}}{{key}}.ecsv",
-        wildcard_constraints:
-            visit=r"[a-z0-9]{1,6}",
         log:
             f"{OUT}/logs/fetch_catalog_{{visit}}_{{catalog}}{{key}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_catalog_{{visit}}_{{catalog}}{{key}}.tsv"
+        wildcard_constraints:
+            visit=r"[a-z0-9]{1,6}",
         resources:
             catalogs=1,
             mem_mb=800,
@@ -182,12 +182,12 @@ if CONFIG["network"]:
     rule fetch_headerlets:
         output:
             index=f"{FETCHED}/headerlets/{{visit}}/index{{key}}.ecsv",
-        wildcard_constraints:
-            visit=r"[a-z0-9]{1,6}",
         log:
             f"{OUT}/logs/fetch_headerlets_{{visit}}{{key}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_headerlets_{{visit}}{{key}}.tsv"
+        wildcard_constraints:
+            visit=r"[a-z0-9]{1,6}",
         resources:
             mast=1,
             mem_mb=800,
@@ -200,12 +200,12 @@ if CONFIG["network"]:
     rule fetch_offsets:
         output:
             table=f"{FETCHED}/offsets/{{visit}}{{key}}.ecsv",
-        wildcard_constraints:
-            visit=r"[a-z0-9]{1,6}",
         log:
             f"{OUT}/logs/fetch_offsets_{{visit}}{{key}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_offsets_{{visit}}{{key}}.tsv"
+        wildcard_constraints:
+            visit=r"[a-z0-9]{1,6}",
         resources:
             guide_stars=1,
             mem_mb=800,

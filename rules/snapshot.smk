@@ -10,9 +10,7 @@ def used_together(asn):
 
 
 def files_used(asn):
-    return [
-        path for one in used_together(asn) for path in association_files_of(one)
-    ]
+    return [path for one in used_together(asn) for path in association_files_of(one)]
 
 
 def association_files_of(asn):
@@ -24,7 +22,9 @@ def fetched_files(asn):
     found = []
     for one in used_together(asn):
         found += [
-            catalog_file(one, name) for name in CATALOGS if CATALOGS[name].get("service")
+            catalog_file(one, name)
+            for name in CATALOGS
+            if CATALOGS[name].get("service")
         ]
         for kind in ("headerlets", "offsets"):
             if CONFIG["solutions"][kind] == "fetch":

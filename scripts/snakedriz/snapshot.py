@@ -1,7 +1,7 @@
-"""All that an association's results were made of in one archive, which makes them again, bit for bit, without a network.
+"""All that an association's results were made of in one archive, which makes them again offline, bit for bit.
 
-The archive holds inputs, reference files, catalogues, solutions, the records of what was fetched, the configuration with
-paths of its own, the workflow itself, the versions of the software, and checksums of its content and of the products.
+The archive holds inputs, reference files, catalogues, solutions, the records of what was fetched, the configuration
+with paths of its own, the workflow itself, the versions of the software, checksums of its content and of the products.
 The same files give the same bytes: names are sorted, and times and owners are constants.
 """
 
@@ -158,7 +158,7 @@ def gather(
 
 
 def _candidate(name: str, alternatives: Mapping[str, Mapping[str, str]], found: Contents) -> Any:
-    """Return an entry of `candidates` as the configuration has it, with a folder of headerlets that is in the archive."""
+    """Return an entry of `candidates` as the configuration has it; its folder of headerlets goes into the archive."""
     if name not in alternatives:
         return name
     ((way, text),) = alternatives[name].items()
@@ -189,7 +189,7 @@ def versions() -> str:
 def _script(association: str, targets: Sequence[str], switches: Mapping[str, bool]) -> str:
     said = {True: "on", False: "off"}
     return f"""#!/bin/sh
-# Makes the products of {association} again from what is here, without a network, and compares them with those it made then.
+# Makes the products of {association} again from what is here, without a network, and compares them with the first ones.
 # Wants the software of versions.txt (pip install -c versions.txt "snakedriz @ file://$PWD/workflow"). Argument: cores.
 set -eu
 cd "$(dirname "$0")"

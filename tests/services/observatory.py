@@ -73,7 +73,7 @@ class Observatory:
             return Reply(self.solutions[root][request.query["wcsname"]], "application/fits")
         names = self.chance.sample(sorted(self.solutions[root]), len(self.solutions[root]))
         listed = "".join(
-            f"<solution><wcsName>{name}</wcsName><refCatalog>x</refCatalog><solutionID>{100 + i}</solutionID></solution>"
+            f"<solution><wcsName>{name}</wcsName><nMatch>9</nMatch><solutionID>{100 + i}</solutionID></solution>"
             for i, name in enumerate(names)
         )
         best = 100 + names.index(self.best[root])

@@ -1,6 +1,5 @@
 """The network as an input file: everything fetched from loopback services, then the same products without a socket."""
 
-import os
 import shutil
 import subprocess
 import tarfile
@@ -16,7 +15,7 @@ from snakedriz.files import read_json, sha256
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 
 pytestmark = pytest.mark.workflow
-# Eleven years before the catalogue's epoch (2016.0): a field that moves by 150 mas a year, its stars up to 200 and more.
+# Eleven years before the catalogue's epoch (2016.0): a field that moves by 150 mas a year, its stars up to 200.
 MOVING = Visit(
     seed=8, chip_shape=(256, 512), n_stars=200, n_galaxies=10, mag_range=(18.5, 24.5), n_reference=40,
     pm_mean=(120.0, -90.0), pm_sigma=25.0, pm_error=0.02, reference_error=0.5, expstart=53370.75,
@@ -159,7 +158,7 @@ def test_the_catalogue_its_query_and_hash_are_named(online):
 
 
 def test_no_credential_in_any_file(online):
-    """A password in the address and a token in the environment: neither in a log, a record, nor Snakemake's own files."""
+    """A password in an address, a token in the environment: neither in a log, a record, nor Snakemake's own files."""
     folder, _, _, _ = online
     found = [
         str(path) for path in folder.rglob("*")
@@ -223,12 +222,13 @@ def test_a_snapshot_makes_the_same_products_elsewhere(online, no_network, tmp_pa
     assert (place / "products.sha256").read_text().count("\n") == len(same) - 1  # all but the log <asn>.tra
 
 
-def test_exposures_that_came_later_are_asked_for_or_said(online, tmp_path):
-    """Offsets and headerlets kept of two exposures, then four are there: said offline; online only two are asked for."""
+def test_exposures_that_came_later_are_asked_for_or_said(online, no_network, tmp_path):
+    """Offsets and headerlets of two exposures are kept, then four are there: said offline; online two are asked for."""
     folder, truth, _, observatory = online
     (tmp_path / "data").mkdir()
     shutil.copytree(folder / "fetched/references", tmp_path / "fetched/references")
     (tmp_path / "fetched/references/jdemo1.ecsv").unlink()
+    observatory.solve("HSC30")  # by now the database has solutions for the distortion model in use
     early, late = truth.visit.rootnames[:2], truth.visit.rootnames[2:]
 
     def bring(roots):
@@ -251,8 +251,18 @@ def test_exposures_that_came_later_are_asked_for_or_said(online, tmp_path):
         assert done.code == 0, done.tail
         roots = [request.query["IPPPSSOOT"].lower() for request in servers["guide_stars"].asked[asked["guide_stars"] :]]
         assert sorted(roots) == sorted(late)
-        assert len(servers["astrometry"].asked) - asked["astrometry"] == 2 * len(late)
+        assert len(servers["astrometry"].asked) - asked["astrometry"] == 3 * len(late)  # a list, two headerlets
     configure(tmp_path, {}, associations=[*early, *late], network=False)
     assert run(tmp_path, *target).rules == []
-    assert read_json(tmp_path / target[0])["outcome"] == "ok"
-    assert os.listdir(tmp_path / "fetched/offsets") != []
+    solution = read_json(tmp_path / target[0])
+    assert (solution["outcome"], solution["wcsname"]) == ("ok", "IDC_9d1snakej-HSC30")
+    assert "flagged best by the database" in solution["reason"]
+    assert solution["exposures"][0]["source"] == "headerlet"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("data", "fetched", "config.yaml"):
+        (elsewhere / name).symlink_to(tmp_path / name)
+    done = run(elsewhere, *target, offline=True)
+    assert done.code == 0, done.tail
+    for path in target:
+        assert sha256(elsewhere / path) == sha256(tmp_path / path)

@@ -53,8 +53,8 @@ def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
     except ServiceError as error:
         if answer.status_code != 404:
             raise
-        found = f"status 404, and not the words for an unknown exposure; it begins with {answer.content[:60]!r}"
-        raise failures.Refused(asker.service, url, found) from error
+        other = f"status 404, and not the words for an unknown exposure; it begins with {answer.content[:60]!r}"
+        raise failures.Refused(asker.service, url, other) from error
     message, status = replies.text(root, "msg") or "", replies.text(root, "status") or ""
     if answer.status_code == 404 or status.upper() == "ERROR":
         if "not found" in message.lower():

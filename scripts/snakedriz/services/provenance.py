@@ -93,7 +93,7 @@ def copy(source: str | Path, target: str | Path) -> None:
 
 
 def _parts(folder: Path, names: Sequence[str]) -> str:
-    """Return the sha256 of the lines (sha256, name) of those files of a folder that were used, as sha256sum has them."""
+    """Return the sha256 of what sha256sum says of those files of a folder that were used."""
     lines = "".join(f"{sha256(folder / name)}  {name}\n" for name in sorted(names))
     return hashlib.sha256(lines.encode()).hexdigest()
 
