@@ -1,5 +1,5 @@
 # snakedriz: align HST exposures to the Gaia frame, verify the alignment, drizzle.
-# Targets: all (the default), candidates, pictures, fetch, snapshot, demo; or any file below the output folder.
+# Targets: all (the default), candidates, pictures, consistency, fetch, snapshot, demo; or any file below the output folder.
 from snakemake.utils import min_version
 
 min_version("9.14")
@@ -26,6 +26,7 @@ localrules:
     all,
     candidates,
     pictures,
+    consistency,
 
 
 rule all:
@@ -45,3 +46,9 @@ rule pictures:
     # The default beside every other candidate: side by side, blinking, and the offset between them.
     input:
         wanted_pictures,
+
+
+rule consistency:
+    # Which WCS solution the exposures of each visit had, and have.
+    input:
+        wanted_consistency,

@@ -1,5 +1,6 @@
-# Needs: products of two candidates, or of two associations.
-# Makes: pictures to look at, side by side (PNG) and blinking (GIF), with the offset between the products (JSON).
+# Needs: products of two candidates, or of two associations; exposures of a visit.
+# Makes: pictures to look at, side by side (PNG) and blinking (GIF), with the offset between the products (JSON);
+# which WCS solution each exposure of a visit has active, as it came and as it was promoted.
 
 
 wildcard_constraints:
@@ -88,3 +89,48 @@ rule picture_of_associations:
         "{wildcards.asn1} beside {wildcards.asn2}: {wildcards.candidate}"
     script:
         "../scripts/picture.py"
+
+
+def exposures_of_visit(visit, state):
+    """Exposures of a visit as they came (inputs) or with the promoted WCS (final); of each, the kind judged on."""
+    found = []
+    for asn in associations_of(visit):
+        kind = verification_kind(asn)
+        if state == "inputs":
+            found += exposure_files(asn, kind)
+        else:
+            found += [f"{OUT}/{asn}/final/{root}_{kind}.fits" for root in members(asn)]
+    return sorted(set(found))
+
+
+def wanted_consistency(wildcards):
+    """Of every visit that has something to process: before, and after."""
+    visits_ = {visit_of(asn) for asn in wanted() if quick_outcome(asn)[0]}
+    return [
+        f"{OUT}/visits/{visit}/consistency_{state}.json"
+        for visit in sorted(visits_)
+        for state in ("inputs", "final")
+    ]
+
+
+rule consistency_of_visit:
+    input:
+        exposures=lambda w: exposures_of_visit(w.visit, w.state),
+    output:
+        report=f"{OUT}/visits/{{visit}}/consistency_{{state}}.json",
+        table=f"{OUT}/visits/{{visit}}/consistency_{{state}}.ecsv",
+    log:
+        f"{OUT}/visits/{{visit}}/logs/consistency_{{state}}.log",
+    benchmark:
+        f"{OUT}/visits/{{visit}}/benchmarks/consistency_{{state}}.tsv"
+    wildcard_constraints:
+        state="inputs|final",
+    resources:
+        mem_mb=lambda w, attempt: 500 * attempt,
+        runtime=10,
+    params:
+        versions=VERSIONS,
+    message:
+        "visit {wildcards.visit}: WCS solutions of its exposures ({wildcards.state})"
+    script:
+        "../scripts/consistency.py"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,3 +182,12 @@ def report(exposures: Sequence[Exposure]) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return found
+
+
+def rows(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a `report` as the rows of a table: one per exposure and group."""
+    return [
+        {"kind": g["kind"], "name": g["name"], "consistent": g["consistent"], "best_common": g["best"], **row}
+        for g in groups
+        for row in g["exposures"]
+    ]

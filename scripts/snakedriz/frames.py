@@ -187,15 +187,13 @@ def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
         part = tiles_.Tiles(shape)
         found = Frames(np.empty((0, 0), np.float32), np.empty((0, 0), bool), threads=threads)
         if shape[0] * shape[1] > tiles_.MOST * tiles_.CELL**2:
-            whole = found.each(
-                lambda v: (
-                    np.nan_to_num(np.asarray(hdul["SCI", v].data, np.float32), copy=False),
-                    (hdul["MASK", v].data & COVERED) > 0,
-                ),
-                few,
-            )
-            part = tiles_.choose(shape, *zip(*whole, strict=True))
-            del whole
+
+            def whole(version: int) -> tuple[Image, Mask]:
+                image = hdul["SCI", version].data.astype(np.float32)
+                image[~np.isfinite(image)] = 0
+                return image, (hdul["MASK", version].data & COVERED) > 0
+
+            part = tiles_.choose(shape, *zip(*found.each(whole, few), strict=True))
 
         def one(version: int) -> Single:
             header, mask = hdul["SCI", version].header, part.cut(hdul["MASK", version].data)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 FORMATS = ("table", "ecsv", "json")
 
@@ -27,7 +30,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], kind: str, columns: Sequence[st
         return
     columns = columns or list(dict.fromkeys(key for row in rows for key in row))
     if kind == "ecsv":
-        _ecsv(rows, columns)
+        as_table(rows, columns).write(sys.stdout, format="ascii.ecsv")
         return
     if rows:
         cells = [list(columns), *[[cell(row.get(column)) for column in columns] for row in rows]]
@@ -49,10 +52,18 @@ def cell(content: Any) -> str:
     return str(content)
 
 
-def _ecsv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def as_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> Table:
+    """Return rows as a table; None and missing keys are masked, lists become text.
+
+    Parameters
+    ----------
+    rows, columns
+        As in `show_rows`.
+    """
     import numpy as np
     from astropy.table import MaskedColumn, Table
 
+    columns = columns or list(dict.fromkeys(key for row in rows for key in row))
     table = Table()
     for name in columns:
         cells = [row.get(name) for row in rows]
@@ -65,4 +76,4 @@ def _ecsv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         empty = np.array([cell is None for cell in cells], bool)
         filled = [dtype() if cell is None else dtype(cell) for cell in cells]
         table[name] = MaskedColumn(np.array(filled, dtype=dtype), mask=empty) if empty.any() else filled
-    table.write(sys.stdout, format="ascii.ecsv")
+    return table

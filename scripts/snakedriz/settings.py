@@ -329,6 +329,7 @@ def load_detectors(path: str | Path) -> dict[str, Any]:
         raise SnakedrizError(f"{path}: cannot be read: {error}") from error
     if not isinstance(found, dict) or not all(isinstance(block, dict) for block in found.values()):
         raise SnakedrizError(f"{path}: expected a mapping from detectors (ACS/WFC, ...) to mappings")
+    found.pop("study", None)  # the record of what the limits were measured to do: no result depends on it
     return found
 
 

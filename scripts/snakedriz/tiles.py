@@ -1,8 +1,8 @@
 """Which parts of a large drizzled frame the verification looks at.
 
 A frame of a few million pixels is looked at whole. Of a larger one, the tiles with most sources are cut out and laid
-side by side in one image, the mosaic: 64 tiles hold hundreds of stars where there are any, in a fifth of the time that
-a full frame of ACS/WFC takes. They are chosen from every part of the frame, so that rotations are seen.
+side by side in one image, the mosaic: 48 tiles hold hundreds of stars where there are any, in a seventh of the time
+that a full frame of ACS/WFC takes. They are chosen from every part of the frame, so that rotations are seen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 CORE, PAD = 240, 8
 CELL = CORE + 2 * PAD
 #: Tiles cut out of a frame larger than as many cells; a multiple of 16, as the frame is divided into 4 x 4 regions.
-MOST = 64
+MOST = 48
 _BLOCK = 8  # px: the scale on which sources are looked for when tiles are chosen
 _ENOUGH = 40  # blocks with sources; more of them (a nebula, a saturated star) make a tile no better
 

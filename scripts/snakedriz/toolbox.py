@@ -331,19 +331,11 @@ def _check(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps({"groups": groups, "problems": files, "repaired": repaired}, indent=1, allow_nan=False))
     elif options.format == "ecsv":
-        show_rows(_group_rows(groups), "ecsv")
+        show_rows(consistency.rows(groups), "ecsv")
     else:
         _print_check(groups, files, repaired)
     bad = bool(files) or any(group["warnings"] for group in groups)
     return status or (FOUND if bad else DONE)
-
-
-def _group_rows(groups: Sequence[Mapping[str, Any]]) -> list[Row]:
-    return [
-        {"kind": g["kind"], "name": g["name"], "consistent": g["consistent"], "best_common": g["best"], **row}
-        for g in groups
-        for row in g["exposures"]
-    ]
 
 
 def _print_check(groups: Sequence[Mapping[str, Any]], files: Sequence[Row], repaired: Sequence[Row]) -> None:

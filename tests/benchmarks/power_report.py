@@ -128,6 +128,44 @@ def accuracy(rows: Sequence[Mapping[str, Any]], cases: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def counts(
+    table: Table, kind: str, verdict: str, amounts: Sequence[float] | None = None
+) -> dict[str, dict[float, str]]:
+    """Return "not verified/tried" by case and amount, for one verdict."""
+    found: dict[str, dict[float, str]] = {}
+    for row in table:
+        amount = float(row["amount"])
+        if row["kind"] == kind and row["verdict"] == verdict and (amounts is None or amount in amounts):
+            found.setdefault(str(row["case"]), {})[amount] = f"{row['caught']}/{row['trials']}"
+    return found
+
+
+def record(table: Table, command: str) -> str:
+    """YAML block `study` of config/detectors.yaml: what the calibrated verdict did, and how to see it again."""
+    lines = [
+        "study:  # visits not verified/visits tried, one exposure displaced or turned: promotion.policy `measured`"
+    ]
+    lines += [f"  command: {command}", f"  code: {table.meta['code']}"]
+    for kind, unit in UNITS.items():
+        lines.append(f"  {kind}_{unit}:")
+        for case, row in counts(table, kind, "measured").items():
+            lines.append(f"    {case}: {{{', '.join(f'{amount:g}: {text}' for amount, text in sorted(row.items()))}}}")
+    return "\n".join(lines) + "\n"
+
+
+def front_page(table: Table, notes: Mapping[str, str], amounts: Sequence[float] = (0.0, 0.2, 0.5, 1.0)) -> str:
+    """Markdown table for the README: the three verdicts side by side, "not verified/tried"."""
+    columns = [(verdict, amount) for verdict in ("measured", "documented", "drizzlepac") for amount in amounts]
+    found = {verdict: counts(table, "shift", verdict, amounts) for verdict, _ in columns}
+    lines = ["| field | " + " | ".join(f"{v if a == amounts[0] else ''} {a:g} px".strip() for v, a in columns) + " |"]
+    lines.append("|---|" + "---|" * len(columns))
+    for case, row in found["measured"].items():
+        if set(row) == set(amounts):
+            cells = " | ".join(found[verdict][case][amount] for verdict, amount in columns)
+            lines.append(f"| {notes[case]} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
 def plot(table: Table, cases: Sequence[str], path: Path) -> None:
     """Draw the probability of being caught against displacement and rotation, a panel per case and kind."""
     import matplotlib as mpl

@@ -18,11 +18,13 @@ DIR/power.png    the same as plots
 solution, snakedriz.drizzling and the same verification. drizzlepac is shown the single drizzles of a second pass, those
 without the flagged pixels, as runastrodriz shows them. --frames wfc takes whole detectors: minutes and gigabytes a
 trial. A trial depends on case, displacement and number only, so that --trials 200 after --trials 100 adds a hundred.
+--record puts the figures of DIR into config/detectors.yaml (block `study`) and README.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import csv
 import hashlib
 import json
@@ -40,10 +42,12 @@ for folder in ("scripts", "tests", "tests/benchmarks"):
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: two processes are meant to use two cores
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import numpy as np  # noqa: E402
 import power_cases  # noqa: E402
 import power_real  # noqa: E402
 import power_report  # noqa: E402
 import power_verdicts  # noqa: E402
+from astropy.table import Table  # noqa: E402
 from drizzled import numbers, write  # noqa: E402
 from snakedriz import metrics  # noqa: E402
 
@@ -61,6 +65,21 @@ VERIFICATION = (
 SOLUTION = {"candidate": "default", "outcome": "ok", "reason": "", "wcsname": "IDC_x"}
 
 
+def _statements(path: Path) -> str:
+    """Return a module without its comments and docstrings: to reword one is no reason to repeat hours of trials."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+    return ast.unparse(tree)
+
+
 def fingerprint() -> str:
     """Return a hash of what a trial depends on: the verification and its settings, the scenes, the cases."""
     library = Path(metrics.__file__).parent
@@ -69,7 +88,7 @@ def fingerprint() -> str:
     settings = [numbers(*case.split("/")) for case in sorted({c.detector for c in power_cases.CASES.values()})]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in files:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        digest.update(path.name.encode() + b"\0" + _statements(path).encode())
     return digest.hexdigest()[:10]
 
 
@@ -158,6 +177,32 @@ def report(rows: list[dict[str, str]], work: Path, code: str) -> None:
     print(text)
 
 
+def put(path: Path, start: str, end: str, text: str) -> None:
+    """Replace what stands in a file after `start` and before `end`, or its end where `end` is empty."""
+    whole = path.read_text(encoding="utf-8")
+    before, found, rest = whole.partition(start)
+    if not found or end not in rest:
+        raise SystemExit(f"{path}: no place for the figures ({start!r} ... {end!r})")
+    path.write_text(before + start + text + (rest[rest.index(end) :] if end else ""), encoding="utf-8")
+
+
+def record(work: Path) -> None:
+    """Put the figures of a study into the configuration and the front page."""
+    table = Table.read(work / "power.ecsv")
+    command = f"python tests/benchmarks/verification_power.py --work DIR --trials {int(max(table['trials']))} --record"
+    put(ROOT / "config" / "detectors.yaml", "# study\n", "", power_report.record(table, command))
+    notes = {}
+    for name, case in power_cases.CASES.items():
+        stars = f"{case.stars[0]} to {case.stars[1]} stars" if case.stars else ""
+        notes[name] = f"{case.detector}, {len(case.exptimes)}: {'; '.join(filter(None, (stars, case.note)))}"
+    put(
+        ROOT / "README.md",
+        "<!-- power -->\n",
+        "<!-- /power -->",
+        power_report.front_page(table[np.isin(table["case"], list(notes))], notes),
+    )
+
+
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -172,6 +217,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", choices=list(power_cases.CASES), metavar="CASE", default=None)
     parser.add_argument("--kinds", nargs="+", choices=list(power_cases.AMOUNTS), default=list(power_cases.AMOUNTS))
     parser.add_argument("--amounts", nargs="+", type=float, default=None, help="only these, px and deg")
+    parser.add_argument(
+        "--record", action="store_true", help="put the figures into config/detectors.yaml and README.md"
+    )
     options = parser.parse_args(argv)
     if options.trials is None:
         options.trials = 10 if options.quick else (0 if options.real else 100)
@@ -191,6 +239,8 @@ def main() -> None:
     if not rows:
         raise SystemExit(f"{path} has no trials of this code ({code}) with {options.frames} frames; ask for some")
     report(rows, options.work, code)
+    if options.record:
+        record(options.work)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def test_tiles_are_where_two_exposures_show_the_same():
     rng = np.random.default_rng(2)
     places = rng.integers(100, 2400, (30, 2))
     noise = [rng.normal(0, 1, SHAPE).astype(np.float32) for _ in range(3)]
-    rays = [_spots(SHAPE, rng.integers(0, 2500, (3000, 2))) for _ in range(3)]
+    rays = [_spots(SHAPE, rng.integers(0, 2500, (1000, 2))) for _ in range(3)]
     covered = np.ones(SHAPE, bool)
     images = [n + r + _spots(SHAPE, places) for n, r in zip(noise, rays, strict=True)]
     tiles = choose(SHAPE, images, [covered] * 3)
@@ -59,8 +59,8 @@ def test_tiles_are_where_two_exposures_show_the_same():
     chosen = set(tiles.corners)
     last = (SHAPE[0] // CORE - 1, SHAPE[1] // CORE - 1)
     hit = [(min(y // CORE, last[0]) * CORE, min(x // CORE, last[1]) * CORE) in chosen for x, y in places]
-    # 64 of 110 tiles; 3,000 rays in 105,000 blocks coincide in 260 of them, 2.4 per tile, and rank as stars do
-    assert np.mean(hit) > 0.7
+    # 48 of 110 tiles; 1,000 rays in 105,000 blocks coincide in 29 of them, which rank as stars do
+    assert np.mean(hit) > 0.85
     regions = {(y // CORE * 4 // 10, x // CORE * 4 // 11) for y, x in chosen}
     assert len(regions) == 16
 
@@ -77,11 +77,11 @@ def large(tmp_path_factory):
 
 def test_shift_and_rotation_are_those_of_the_whole_frame(large):
     found = frames.prepare(frames.read(*large, threads=2), SETTINGS["log_sigma_px"])
-    assert found.product.shape == (8 * CELL, 8 * CELL)
+    assert found.product.shape == (7 * CELL, 7 * CELL)
     lists = stars.of_frames(found, SETTINGS)
     rows = registration.measure(found, lists, SETTINGS)["exposures"]
     assert rows[2]["method"] == "sources"
-    assert rows[2]["nmatches"] > 150
+    assert rows[2]["nmatches"] > 120
     # The stars' middle is not the axis of rotation: 0.01 deg of 150 px are 0.026 px
     assert rows[2]["dx"] == pytest.approx(0.3, abs=4 * rows[2]["dx_err"] + 0.026)
     assert rows[2]["dy"] == pytest.approx(-0.2, abs=4 * rows[2]["dy_err"] + 0.026)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import workflow
 from astropy.io import fits
+from astropy.table import Table
 from snakedriz.simulate import Visit, measure_offsets, simulate_associations
 
 pytestmark = pytest.mark.workflow
@@ -28,9 +29,7 @@ def finished(tmp_path_factory):
         folder, candidates=["default", "aposteriori", "visit"], promotion={"drizzlepac_numbers": False}
     )
     targets = [f"results/{asn}/{asn}_{name}/{asn}_drc.fits" for asn in truths for name in ("default", "visit")]
-    done = workflow.run(
-        folder, *targets, "results/jdemo1020/promotion.json", "results/jdemo1020/jdemo1020_visit/jdemo1a5q_flc.fits"
-    )
+    done = workflow.run(folder, *targets, "consistency", "results/jdemo1020/jdemo1020_visit/jdemo1a5q_flc.fits")
     assert done.code == 0, done.tail
     return folder, truths, done
 
@@ -91,3 +90,42 @@ def test_the_fit_says_who_is_tied_to_whom(finished):
     assert min(t["sources"] for t in across) >= 6
     for tie in across:  # errors that hold 95 per cent, of 16 numbers: twice as large none fails by chance
         assert np.abs(tie["offset_mas"]).max() < 2 * tie["error95_mas"]
+
+
+def test_the_report_says_which_solutions_the_exposures_of_the_visit_have(finished):
+    folder, truths, _ = finished
+    roots = [root for truth in truths.values() for root in truth.visit.rootnames]
+    # the simulated exposures come as calacs leaves them, without a WCSNAME
+    for state, name in (("inputs", ""), ("final", "IDC_9d1snakej-FIT_SVM_GAIAeDR3")):
+        groups = json.loads((folder / f"results/visits/jdemo1/consistency_{state}.json").read_text())["groups"]
+        assert [(g["kind"], g["name"], g["consistent"]) for g in groups] == [
+            ("association", "jdemo1010", True), ("association", "jdemo1020", True), ("visit", "jdemo1", True),
+        ]  # fmt: skip
+        assert [row["rootname"] for row in groups[-1]["exposures"]] == roots
+        assert {row["wcsname"] for row in groups[-1]["exposures"]} == {name}
+        table = Table.read(folder / f"results/visits/jdemo1/consistency_{state}.ecsv")
+        assert len(table) == 2 * len(roots)
+    assert min(row["nmatch"] for row in groups[-1]["exposures"][:4]) >= 8
+    assert max(row["rms_ra_mas"] for row in groups[-1]["exposures"]) < 5.0
+
+
+def test_a_report_warns_of_exposures_in_different_frames(finished):
+    """The second association is promoted with the solution it came with."""
+    folder, _, _ = finished
+    results = folder / "results"
+    workflow.write_config(
+        folder, candidates=["default", "aposteriori", "visit"],
+        promotion={"drizzlepac_numbers": False, "choose": "default"},
+    )  # fmt: skip
+    done = workflow.run(
+        folder, "results/jdemo1020/final/jdemo1a5q_flc.fits", "results/jdemo1020/final/jdemo1a6q_flc.fits"
+    )
+    assert done.code == 0, done.tail
+    done = workflow.run(
+        folder, "results/visits/jdemo1/consistency_final.json", "--allowed-rules", "consistency_of_visit"
+    )
+    assert done.code == 0, done.tail
+    visit = json.loads((results / "visits/jdemo1/consistency_final.json").read_text())["groups"][-1]
+    assert not visit["consistent"]
+    assert "different solutions are active (IDC: jdemo1a5q, jdemo1a6q; IDC-FIT_SVM_GAIAeDR3: " in visit["warnings"][0]
+    assert visit["warnings"][0] in done.output
