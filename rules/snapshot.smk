@@ -52,6 +52,12 @@ rule snapshot_of_association:
             f"{OUT}/{one}/inventory.json" for one in used_together(w.asn)
         ],
         fetched=lambda w: fetched_files(w.asn),
+        tables=lambda w: [
+            f"{OUT}/{one}/catalogs/{name}.ecsv"
+            for one in used_together(w.asn)
+            for name in CATALOGS
+            if may_apply("aposteriori")
+        ],
         results=lambda w: [
             f"{OUT}/{w.asn}/promotion.json",
             f"{OUT}/{w.asn}/final/manifest.tsv",

@@ -18,6 +18,7 @@ with job(snakemake):
         snakemake.input.exposures,
         [read_json(path) for path in snakemake.input.inventories],
         snakemake.input.fetched,
+        snakemake.input.tables,
         snakemake.input.results,
         params.switches,
         params.workflow,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from astropy.table import Table
 
 from .errors import SnakedrizError
 from .files import sha256, whole
@@ -52,6 +53,11 @@ class Contents:
             raise SnakedrizError(f"{there} and {path} would both be {name} in the snapshot; rename one of them")
         if sidecar(path).is_file():
             self.files[sidecar(name).as_posix()] = sidecar(path)
+
+    def add_parts(self, name: str, folder: str | Path, parts: Iterable[str]) -> None:
+        """Add some files of a folder."""
+        for part in sorted(set(parts)):
+            self.add(f"{name}/{part}", Path(folder) / part)
 
     def text(self, name: str, text: str) -> None:
         """Add a text."""
@@ -89,6 +95,7 @@ def gather(
     inputs: Iterable[str],
     inventories: Iterable[Mapping[str, Any]],
     fetched: Iterable[str],
+    tables: Iterable[str],
     results: Iterable[str],
     switches: Mapping[str, bool],
     workflow: str | Path,
@@ -108,6 +115,8 @@ def gather(
         inventory.json of the associations, for the reference files.
     fetched : iterable of str
         Files below `fetched` that were used; a table of headerlets stands for all headerlets beside it.
+    tables : iterable of str
+        ``catalogs/<catalog>.ecsv`` of the associations: they say which partitions of a catalogue were used.
     results : iterable of str
         What the archive makes again.
     switches : mapping
@@ -129,10 +138,16 @@ def gather(
         if place.parts[0] == "headerlets":
             found.add(f"fetched/{place.parent.as_posix()}", Path(path).parent)
         found.add(f"fetched/{place.as_posix()}", path)
+    parts: dict[str, list[str]] = {}
+    for path in sorted(tables):
+        parts.setdefault(Path(path).stem, []).extend(Table.read(path, format="ascii.ecsv").meta.get("parts", ()))
     for number, catalog in enumerate(own["catalogs"], start=1):
         if catalog.get("file"):
             name = f"catalogs/{number}/{Path(catalog['file']).name}"
-            found.add(name, catalog["file"])
+            if Path(catalog["file"]).is_dir():
+                found.add_parts(name, catalog["file"], parts.get(catalog["name"], ()))
+            else:
+                found.add(name, catalog["file"])
             catalog["file"] = name
     for kind in ("headerlets", "offsets"):
         path = own["solutions"][kind]

@@ -6,7 +6,9 @@ is fetched into a further file beside it, whose name has a key of what was asked
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 from ..files import read_json
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..association import FileIndex
     from .area import Cone
 
@@ -78,9 +83,11 @@ def _said(path: Path, key: str) -> Any:
     """
     if sidecar(path).is_file():
         return read_json(sidecar(path))["query"].get(key)
-    from astropy.table import Table
+    from astropy.table.meta import get_header_from_yaml
 
-    return Table.read(path, format="ascii.ecsv").meta.get(key)
+    with path.open(encoding="utf-8") as stream:  # the header alone: rows may be many
+        lines = [line[2:] for line in itertools.takewhile(lambda line: line.startswith("#"), stream)]
+    return (get_header_from_yaml(lines).get("meta") or {}).get(key) if lines else None
 
 
 def asked(path: Path) -> frozenset[str] | None:
@@ -136,6 +143,14 @@ def field(path: Path) -> Cone | None:
     return None if said is None else Cone(*map(float, said))
 
 
+@functools.lru_cache(maxsize=16)
+def _corners(paths: tuple[str, ...]) -> list[NDArray[np.float64]]:
+    """Return the corners of all chips, once for all catalogues of a visit."""
+    from . import area
+
+    return area.corners(paths)
+
+
 def catalog(
     folder: str | Path, name: str, index: FileIndex, catalog: str, group: Group = "auto"
 ) -> tuple[Path | None, Path | None]:
@@ -163,8 +178,8 @@ def catalog(
     for one, said in there.items():
         if said is None:
             return one, None
-    paths = exposures(index, name, group).values()
-    corners = area.corners(paths)
+    paths = tuple(exposures(index, name, group).values())
+    corners = _corners(paths)
     fitting = [(said.radius, one) for one, said in there.items() if said is not None and said.covers(corners)]
     if fitting or not corners:
         return min(fitting)[1] if fitting else min(there), None
