@@ -206,6 +206,7 @@ def _script(association: str, targets: Sequence[str], switches: Mapping[str, boo
     return f"""#!/bin/sh
 # Makes the products of {association} again from what is here, without a network, and compares them with the first ones.
 # Wants the software of versions.txt (pip install -c versions.txt "snakedriz @ file://$PWD/workflow"). Argument: cores.
+# PYTHON names the interpreter that has it, if `python` is another one.
 set -eu
 cd "$(dirname "$0")"
 sha256sum --quiet -c contents.sha256
@@ -213,7 +214,7 @@ unset jref iref uref
 export PYTHONPATH="$PWD/workflow/scripts" PYTHONDONTWRITEBYTECODE=1
 export ASTROMETRY_APPLY_APRIORI={said[switches["apply_apriori"]]}
 export ASTROMETRY_COMPUTE_APOSTERIORI={said[switches["compute_aposteriori"]]}
-python -m snakemake --snakefile workflow/Snakefile --configfile config.yaml --cores "${{1:-1}}" \\
+"${{PYTHON:-python}}" -m snakemake --snakefile workflow/Snakefile --configfile config.yaml --cores "${{1:-1}}" \\
     {" ".join(targets)}
 sha256sum -c products.sha256
 """

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import tarfile
 
 import numpy as np
@@ -212,8 +213,8 @@ def test_a_snapshot_makes_the_same_products_elsewhere(online, no_network, tmp_pa
     place = tmp_path / "jdemo1010_snapshot"
     assert SECRET not in (place / "config.yaml").read_text()
     done = subprocess.run(
-        ["unshare", "-n", "sh", "rerun.sh", "2"], cwd=place, env=workflow.environment(), text=True, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ["unshare", "-n", "sh", "rerun.sh", "2"], cwd=place, env=workflow.environment(PYTHON=sys.executable),
+        text=True, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:]
     first, second = results(folder), results(place)
