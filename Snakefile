@@ -1,5 +1,5 @@
 # snakedriz: align HST exposures to the Gaia frame, verify the alignment, drizzle.
-# Targets: all (the default), candidates, pictures, consistency, fetch, demo; or any file below the output folder.
+# Targets: all (the default), candidates, pictures, consistency, fetch, snapshot, demo; or any file below the output folder.
 from snakemake.utils import min_version
 
 min_version("9.14")
@@ -20,6 +20,7 @@ include: "rules/drizzle.smk"
 include: "rules/verify.smk"
 include: "rules/promote.smk"
 include: "rules/report.smk"
+include: "rules/snapshot.smk"
 include: "rules/accounting.smk"
 
 

@@ -55,7 +55,7 @@ rule catalog:
     resources:
         **requests("catalog", lambda w: catalog_file(w.asn, w.catalog)),
     params:
-        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
+        options=lambda w: catalog_options(w.catalog),
         detectors=DETECTORS,
         versions=VERSIONS,
     message:

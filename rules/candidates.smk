@@ -19,10 +19,9 @@ def all_exposure_files(wildcards):
 def headerlet_files(wildcards):
     """Headerlets named after a member: what is known before they are opened (DESTIM decides in the job)."""
     folder = CONFIG["solutions"]["headerlets"]
-    if (
-        folder == "fetch"
-    ):  # the index stands for all of them: which there are is not known before they are fetched
-        return fetched(headerlet_index(areas_.visit(wildcards.asn)))
+    if folder == "fetch":
+        # the indexes stand for all of them: which there are is not known before they are fetched
+        return fetched_tables(wildcards.asn, "headerlets")
     return (
         associations_.headerlets_for(folder, members(wildcards.asn)) if folder else []
     )
@@ -42,7 +41,7 @@ def headerlets_asked_for(wildcards):
 def offsets_file(wildcards):
     given = CONFIG["solutions"]["offsets"]
     if given == "fetch":
-        return fetched(f"{FETCHED}/offsets/{areas_.visit(wildcards.asn)}.ecsv")
+        return fetched_tables(wildcards.asn, "offsets")
     return given or []
 
 
@@ -76,7 +75,7 @@ rule default_solution:
     resources:
         **requests("default_solution", all_exposure_files),
     params:
-        references=REFERENCE_DIRECTORIES,
+        references=lambda w: references(w.asn),
         versions=VERSIONS,
     message:
         "{wildcards.asn}: distortion model (default WCS)"

@@ -33,7 +33,6 @@ DETECTORS = settings.load_detectors(
 OUT = CONFIG["output"]
 settings.check_output(OUT)
 CATALOGS = {entry["name"]: entry for entry in CONFIG["catalogs"]}
-CONFIG["references"] |= settings.fetched_references(CONFIG, os.environ)
 REFERENCE_DIRECTORIES = settings.reference_directories(CONFIG, os.environ)
 
 
@@ -67,6 +66,23 @@ def wanted():
     if CONFIG["associations"] == "all":
         return associations_.list_associations(file_index())
     return sorted(set(CONFIG["associations"]))
+
+
+def own_references(asn):
+    """Whether the user says where the reference files of an association's instrument are."""
+    return settings.reference_variable(asn) in REFERENCE_DIRECTORIES
+
+
+def fetched_references(asn):
+    """The folder of fetched reference files, by the variable of the instrument, where nobody has set that."""
+    variable = settings.reference_variable(asn)
+    folder = f"{CONFIG['fetched']}/references/{variable}"
+    there = CONFIG["network"] or os.path.isdir(folder)
+    return {variable: folder} if there and not own_references(asn) else {}
+
+
+def references(asn):
+    return {**REFERENCE_DIRECTORIES, **fetched_references(asn)}
 
 
 def members(asn):

@@ -10,6 +10,7 @@ def association_files(wildcards):
 rule inventory:
     input:
         association_files,
+        references=lambda w: reference_listing(w.asn),
     output:
         inventory=f"{OUT}/{{asn}}/inventory.json",
     log:
@@ -20,8 +21,9 @@ rule inventory:
         **requests("inventory", association_files),
     params:
         # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
-        config={
-            key: CONFIG[key] for key in ("input", "output", "references", "drizzle")
+        config=lambda w: {
+            **{key: CONFIG[key] for key in ("input", "output", "drizzle")},
+            "references": {**CONFIG["references"], **fetched_references(w.asn)},
         },
         switches=SWITCHES,
         detectors=DETECTORS,

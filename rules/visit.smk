@@ -39,7 +39,7 @@ rule visit_fit:
                 for root in members(asn)
             }.values()
         ),
-        catalog=lambda w: CATALOGS[w.catalog]["file"],
+        catalog=lambda w: catalog_file(w.visit, w.catalog),
     output:
         fit=f"{OUT}/visits/{{visit}}/{{catalog}}_{{geometry}}.json",
     log:
@@ -50,7 +50,7 @@ rule visit_fit:
     resources:
         **requests("visit_fit", lambda w: exposures_of_visit(w.visit, "inputs")),
     params:
-        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
+        options=lambda w: catalog_options(w.catalog),
         detectors=DETECTORS,
         versions=VERSIONS,
     message:

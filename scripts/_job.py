@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,18 +21,42 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 
+class _Without(io.TextIOBase):
+    """A stream that some words never reach: messages of libraries show the addresses they were given."""
+
+    def __init__(self, stream: TextIO, words: Collection[str]) -> None:
+        self.stream, self.words = stream, words
+
+    def write(self, text: str) -> int:
+        return self.stream.write(_hidden(text, self.words))
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+
+def _hidden(text: str, words: Collection[str]) -> str:
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, "...")
+    return text
+
+
 @contextlib.contextmanager
-def job(snakemake: Any) -> Iterator[TextIO]:
+def job(snakemake: Any, hide: Collection[str] = ()) -> Iterator[TextIO]:
     """Send stdout and stderr to the rule's log; on failure say on the terminal, in a few lines, what went wrong.
 
-    Yields the open log. The traceback of an unexpected error goes to the log, the terminal gets its last line. What the
-    job asked for and took, and why it failed, is written beside its benchmark (see `snakedriz.accounting`).
+    Yields the open log. The traceback of an unexpected error goes to the log, the terminal gets its last line. What is
+    in `hide` reaches neither. What the job asked for and took, and why it failed, is written beside its benchmark (see
+    `snakedriz.accounting`).
     """
     association = snakemake.wildcards.get("asn", "")
-    terminal = sys.stderr
-    record = _Record(snakemake, association)
+    terminal: Any = _Without(sys.stderr, hide) if hide else sys.stderr
+    record = _Record(snakemake, association, hide)
     record.write("running")
-    with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:  # noqa: PTH123
+    with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as file:  # noqa: PTH123
+        log: Any = _Without(file, hide) if hide else file
         try:
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
                 yield log
@@ -63,7 +88,8 @@ def _said(message: str) -> tuple[str, str]:
 class _Record:
     """The record of one job, written when it begins and when it ends."""
 
-    def __init__(self, snakemake: Any, association: str) -> None:
+    def __init__(self, snakemake: Any, association: str, hide: Collection[str]) -> None:
+        self._hide = hide
         log = str(snakemake.log[0])
         asked = snakemake.resources
         self._path = accounting.record_path(log)
@@ -81,9 +107,8 @@ class _Record:
 
     def write(self, outcome: str, reason: str = "", remedy: str = "") -> None:
         used = None if outcome == "running" else usage.measure()
-        artefacts.write(
-            self._path, {**self._fields, "outcome": outcome, "reason": reason, "remedy": remedy, "used": used}
-        )
+        said = {"outcome": outcome, "reason": _hidden(reason, self._hide), "remedy": _hidden(remedy, self._hide)}
+        artefacts.write(self._path, {**self._fields, **said, "used": used})
 
 
 def _number(value: Any) -> float | None:

@@ -312,11 +312,12 @@ def reference_directories(config: Mapping[str, Any], environ: Mapping[str, str])
     return {name: folder for name, folder in found.items() if folder}
 
 
-def fetched_references(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the folders of fetched reference files that stand for the variables nobody has set, where they exist."""
-    unset = [name for name in REFERENCE_VARIABLES if not (config["references"].get(name) or environ.get(name))]
-    folders = {name: Path(config["fetched"]) / "references" / name for name in unset}
-    return {name: str(folder) for name, folder in folders.items() if folder.is_dir()}
+def reference_variable(rootname: str) -> str:
+    """Return which of `REFERENCE_VARIABLES` stands for the reference files of an exposure or association.
+
+    By its first letter, which is that of the instrument: j ACS, i WFC3, u WFPC2.
+    """
+    return next((name for name in REFERENCE_VARIABLES if name[0] == rootname[:1]), REFERENCE_VARIABLES[0])
 
 
 def check_output(path: str | Path) -> None:
