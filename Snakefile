@@ -10,6 +10,13 @@ configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 
 include: "rules/common.smk"
 include: "rules/run.smk"
+
+
+# Every rule below runs in this image with `--sdm apptainer`, and in its conda environment with `--sdm conda`; without
+# --sdm in the environment that Snakemake itself runs in.
+container: CONFIG["container"]
+
+
 include: "rules/fetch.smk"
 include: "rules/demo.smk"
 include: "rules/inventory.smk"

@@ -28,6 +28,8 @@ rule sources:
         f"{OUT}/{{asn}}/benchmarks/sources_{{root}}.tsv"
     # The chain to the fit is the longest way through an association: it goes before what can wait.
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests(
             "sources", lambda w: exposure_file(w.asn, w.root, verification_kind(w.asn))
@@ -52,6 +54,8 @@ rule catalog:
         f"{OUT}/{{asn}}/logs/catalog_{{catalog}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/catalog_{{catalog}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("catalog", lambda w: catalog_file(w.asn, w.catalog)),
     params:
@@ -83,6 +87,8 @@ rule fit:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}.tsv"
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("fit", judged_files),
     params:

@@ -72,6 +72,8 @@ rule default_solution:
         f"{OUT}/{{asn}}/logs/default_solution.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/default_solution.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("default_solution", all_exposure_files),
     params:
@@ -96,6 +98,8 @@ rule apriori_solution:
         f"{OUT}/{{asn}}/logs/apriori_solution.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/apriori_solution.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("apriori_solution", all_exposure_files),
     params:
@@ -123,6 +127,8 @@ rule named_solution:
         f"{OUT}/{{asn}}/benchmarks/{{candidate}}_solution.tsv"
     wildcard_constraints:
         candidate="|".join(CONFIG["alternatives"]) or "(?!)",
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("named_solution", all_exposure_files),
     params:
@@ -147,6 +153,8 @@ rule aposteriori_solution:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/aposteriori_solution.tsv"
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("aposteriori_solution", all_exposure_files),
     params:

@@ -7,8 +7,8 @@ import inspect
 import os
 import sys
 
-if str(Path(workflow.basedir) / "scripts") not in sys.path:
-    sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+SCRIPTS = str(Path(workflow.basedir) / "scripts")
+sys.path.insert(0, SCRIPTS)
 
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
@@ -23,6 +23,10 @@ atexit.register(gc.freeze)
 # Snakemake asks for the parameters of this function ten times a job; Python remembers what is noted here.
 if resource := getattr(snakemake_resources, "Resource", None):
     resource.evaluate.__signature__ = inspect.signature(resource.evaluate)
+
+# In a container Snakemake shows scripts every folder of this path, under another name. They are to find the library
+# beside themselves instead, with the schemas where it looks for them.
+sys.path[:] = [path for path in sys.path if not os.path.exists(f"{path}/_job.py")]
 
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)

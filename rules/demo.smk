@@ -25,6 +25,8 @@ rule demo_data:
         f"{DEMO}/demo_data.log",
     benchmark:
         f"{DEMO}/demo_data.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("demo_data", size=1400 if CONFIG["demo"]["full_frame"] else 90),
     params:
@@ -41,11 +43,15 @@ rule demo:
         rules.demo_data.output,
     output:
         f"{DEMO}/demo.txt",
+    # It has a workflow of its own, whose words are for the terminal and which takes all cores.
+    handover: True
+    conda:
+        "../envs/snakedriz.yaml"
     threads: workflow.cores or 1
     params:
         snakefile=str(Path(workflow.basedir) / "Snakefile"),
         configfile=str(Path(workflow.basedir) / "config" / "demo.yaml"),
-        folder=DEMO,
+        folder=lambda w, output: str(Path(output[0]).parent),
         association=DEMO_ASN,
     message:
         "demo: running the workflow on it"

@@ -41,6 +41,8 @@ rule candidate_product:
         f"{OUT}/{{asn}}/logs/drizzle_{{candidate}}_{{product}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/drizzle_{{candidate}}_{{product}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     # Nothing else of an association can run beside its default drizzle; later ones share the machine.
     threads: lambda w: 2 if w.candidate == "default" else 1
     resources:
@@ -68,6 +70,8 @@ rule candidate_exposure:
         f"{OUT}/{{asn}}/logs/exposure_{{candidate}}_{{root}}_{{kind}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/exposure_{{candidate}}_{{root}}_{{kind}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("candidate_exposure", lambda w: exposure_file(w.asn, w.root, w.kind)),
     params:

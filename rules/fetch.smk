@@ -136,6 +136,8 @@ if CONFIG["network"]:
             f"{OUT}/logs/fetch_exposures_{{asns}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_exposures_{{asns}}.tsv"
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             **requests("fetch_exposures"),
             mast=1,
@@ -153,6 +155,8 @@ if CONFIG["network"]:
             f"{OUT}/benchmarks/fetch_references_{{visit}}.tsv"
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             **requests("fetch_references"),
             crds=1,
@@ -170,6 +174,8 @@ if CONFIG["network"]:
             f"{OUT}/benchmarks/fetch_catalog_{{visit}}_{{catalog}}{{key}}.tsv"
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             **requests("fetch_catalog"),
             catalogs=1,
@@ -187,6 +193,8 @@ if CONFIG["network"]:
             f"{OUT}/benchmarks/fetch_headerlets_{{visit}}{{key}}.tsv"
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             **requests("fetch_headerlets"),
             mast=1,
@@ -204,6 +212,8 @@ if CONFIG["network"]:
             f"{OUT}/benchmarks/fetch_offsets_{{visit}}{{key}}.tsv"
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             **requests("fetch_offsets"),
             guide_stars=1,
@@ -225,6 +235,8 @@ else:
             f"{OUT}/logs/missing_{{file}}.log",
         benchmark:
             f"{OUT}/benchmarks/missing_{{file}}.tsv"
+        conda:
+            "../envs/snakedriz.yaml"
         resources:
             **requests("missing_file"),
         params:

@@ -17,6 +17,8 @@ rule inventory:
         f"{OUT}/{{asn}}/logs/inventory.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/inventory.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("inventory", association_files),
     params:

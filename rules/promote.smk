@@ -34,6 +34,8 @@ rule promotion:
         f"{OUT}/{{asn}}/logs/promotion.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/promotion.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("promotion"),
     params:
@@ -58,6 +60,8 @@ rule final_product:
         f"{OUT}/{{asn}}/logs/final_{{name}}_{{product}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/final_{{name}}_{{product}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     threads: 1
     resources:
         **requests("final_product", lambda w: exposure_files(w.asn, kind_of(w.product))),
@@ -83,6 +87,8 @@ rule final_exposure:
         f"{OUT}/{{asn}}/logs/final_{{root}}_{{kind}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/final_{{root}}_{{kind}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("final_exposure", lambda w: exposure_file(w.asn, w.root, w.kind)),
     params:
@@ -107,6 +113,8 @@ rule manifest:
         f"{OUT}/{{asn}}/logs/manifest.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/manifest.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("manifest"),
     params:

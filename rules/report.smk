@@ -45,6 +45,8 @@ rule picture_of_candidates:
         f"{OUT}/{{asn}}/logs/picture_{{first}}_vs_{{second}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/picture_{{first}}_vs_{{second}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests(
             "picture_of_candidates",
@@ -76,6 +78,8 @@ rule picture_of_associations:
         f"{OUT}/pictures/logs/{{asn1}}_vs_{{asn2}}_{{candidate}}.log",
     benchmark:
         f"{OUT}/pictures/benchmarks/{{asn1}}_vs_{{asn2}}_{{candidate}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests(
             "picture_of_associations",
@@ -129,6 +133,8 @@ rule consistency_of_visit:
         f"{OUT}/visits/{{visit}}/benchmarks/consistency_{{state}}.tsv"
     wildcard_constraints:
         state="inputs|final",
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests(
             "consistency_of_visit", lambda w: exposures_of_visit(w.visit, "inputs")

@@ -69,6 +69,8 @@ rule snapshot_of_association:
         f"{OUT}/{{asn}}/logs/snapshot.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/snapshot.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("snapshot_of_association", lambda w: files_used(w.asn)),
     params:

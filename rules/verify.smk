@@ -35,6 +35,8 @@ rule verification:
         f"{OUT}/{{asn}}/benchmarks/verification_{{candidate}}.tsv"
     # The default's verdict says whether sources may use its CR flags: the way to the fit goes first.
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     threads: 2
     resources:
         **requests("verification", judged_files),
@@ -89,6 +91,8 @@ rule drizzlepac_numbers:
         f"{OUT}/{{asn}}/logs/drizzlepac_numbers_{{candidate}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/drizzlepac_numbers_{{candidate}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("drizzlepac_numbers", judged_files),
     params:
@@ -127,6 +131,8 @@ rule metrics:
         f"{OUT}/{{asn}}/logs/metrics_{{candidate}}.log",
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/metrics_{{candidate}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("metrics", judged_files),
     params:

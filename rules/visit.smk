@@ -47,6 +47,8 @@ rule visit_fit:
     benchmark:
         f"{OUT}/visits/{{visit}}/benchmarks/{{catalog}}_{{geometry}}.tsv"
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("visit_fit", lambda w: exposures_of_visit(w.visit, "inputs")),
     params:
@@ -72,6 +74,8 @@ rule visit_solution:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/visit_solution.tsv"
     priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
     resources:
         **requests("visit_solution", all_exposure_files),
     params:
