@@ -86,7 +86,7 @@ def job(snakemake: Any, hide: Collection[str] = ()) -> Iterator[TextIO]:
 def _said(message: str) -> tuple[str, str]:
     """Divide an error's message into what was found and, after its last semicolon, what to do."""
     reason, _, remedy = message.rpartition("; ")
-    return (reason, remedy) if reason else (message, "mend what it names")
+    return (reason, remedy) if reason else (message, "mend or replace the file it names")
 
 
 class _Record:
