@@ -9,6 +9,7 @@ configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 
 
 include: "rules/common.smk"
+include: "rules/run.smk"
 include: "rules/fetch.smk"
 include: "rules/demo.smk"
 include: "rules/inventory.smk"

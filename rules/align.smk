@@ -30,10 +30,9 @@ rule sources:
     # The chain to the fit is the longest way through an association: it goes before what can wait.
     priority: 50
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (800 + 8 * megabytes([input.exposure])) * attempt
+        **requests(
+            "sources", lambda w: exposure_file(w.asn, w.root, verification_kind(w.asn))
         ),
-        runtime=15,
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
@@ -55,10 +54,7 @@ rule catalog:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/catalog_{{catalog}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (600 + 10 * megabytes([input.file])) * attempt
-        ),
-        runtime=15,
+        **requests("catalog", lambda w: catalog_file(w.asn, w.catalog)),
     params:
         options=lambda w: catalog_options(w.catalog),
         detectors=DETECTORS,
@@ -85,8 +81,7 @@ rule fit:
         f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}_{{method}}_{{geometry}}.tsv"
     priority: 50
     resources:
-        mem_mb=lambda w, attempt: 1000 * attempt,
-        runtime=15,
+        **requests("fit", judged_files),
     params:
         detectors=DETECTORS,
         versions=VERSIONS,

@@ -73,8 +73,7 @@ rule default_solution:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/default_solution.tsv"
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("default_solution", all_exposure_files),
     params:
         references=lambda w: references(w.asn),
         versions=VERSIONS,
@@ -98,8 +97,7 @@ rule apriori_solution:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/apriori_solution.tsv"
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("apriori_solution", all_exposure_files),
     params:
         headerlets=lambda w: headerlet_folder(w.asn),
         enabled=SWITCHES["apply_apriori"],
@@ -126,8 +124,7 @@ rule named_solution:
     wildcard_constraints:
         candidate="|".join(CONFIG["alternatives"]) or "(?!)",
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("named_solution", all_exposure_files),
     params:
         wanted=lambda w: CONFIG["alternatives"][w.candidate],
         versions=VERSIONS,
@@ -151,8 +148,7 @@ rule aposteriori_solution:
         f"{OUT}/{{asn}}/benchmarks/aposteriori_solution.tsv"
     priority: 50
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("aposteriori_solution", all_exposure_files),
     params:
         enabled=SWITCHES["compute_aposteriori"],
         versions=VERSIONS,

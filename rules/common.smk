@@ -9,6 +9,7 @@ if str(Path(workflow.basedir) / "scripts") not in sys.path:
 
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
+from snakedriz import resources as resources_
 from snakedriz import settings, visits
 
 CONFIG = settings.validate_config(config)
@@ -155,13 +156,19 @@ def wanted_candidate_files(wildcards):
     return found
 
 
-def megabytes(paths):
-    """Size of files in MB, for those that exist."""
-    return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / 1e6
+def requests(rule, paths=None, size=0):
+    """Memory, time and disk space that the jobs of a rule ask for: functions of wildcards and attempt.
 
+    `paths` gives for the wildcards the files whose size counts. They must be there before anything runs, so they are
+    exposures, never what another rule makes. `size` is for what has no files yet, MB.
+    """
 
-def memory(base, per_input, paths):
-    """Memory request in MB that grows with the size of the inputs and with every attempt."""
-    return lambda wildcards, attempt: int(
-        (base + per_input * megabytes(paths(wildcards))) * 1.5 ** (attempt - 1)
-    )
+    def request(quantity):
+        def of_job(wildcards, attempt):
+            found = [] if paths is None else paths(wildcards)
+            there = resources_.megabytes([found] if isinstance(found, str) else found)
+            return resources_.request(rule, quantity, size + there, attempt)
+
+        return of_job
+
+    return {name: request(name) for name in ("mem_mb", "runtime", "disk_mb")}

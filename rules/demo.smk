@@ -26,8 +26,7 @@ rule demo_data:
     benchmark:
         f"{DEMO}/demo_data.tsv"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **requests("demo_data", size=1400 if CONFIG["demo"]["full_frame"] else 90),
     params:
         visit=CONFIG["demo"],
     message:

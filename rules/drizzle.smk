@@ -29,12 +29,8 @@ rule candidate_product:
     # Nothing else of an association can run beside its default drizzle; later ones share the machine.
     threads: lambda w: 2 if w.candidate == "default" else 1
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 2.5 * megabytes(input.exposures)) * attempt
-        ),
-        disk_mb=lambda w, input: int(500 + 4 * megabytes(input.exposures)),
-        runtime=lambda w, input, attempt: int(
-            (10 + megabytes(input.exposures) / 50) * attempt
+        **requests(
+            "candidate_product", lambda w: exposure_files(w.asn, kind_of(w.product))
         ),
     params:
         versions=VERSIONS,
@@ -58,10 +54,7 @@ rule candidate_exposure:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/exposure_{{candidate}}_{{root}}_{{kind}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (400 + 2 * megabytes([input.exposure])) * attempt
-        ),
-        runtime=10,
+        **requests("candidate_exposure", lambda w: exposure_file(w.asn, w.root, w.kind)),
     params:
         versions=VERSIONS,
     message:

@@ -111,12 +111,6 @@ def complete(asn):
 
 localrules:
     fetch,
-    missing_file,
-    fetch_exposures,
-    fetch_references,
-    fetch_catalog,
-    fetch_headerlets,
-    fetch_offsets,
 
 
 rule fetch:
@@ -124,7 +118,15 @@ rule fetch:
         wanted_fetches,
 
 
+# What opens connections runs where the user is: cluster nodes often have none.
 if CONFIG["network"]:
+
+    localrules:
+        fetch_exposures,
+        fetch_references,
+        fetch_catalog,
+        fetch_headerlets,
+        fetch_offsets,
 
     rule fetch_exposures:
         # With all that the exposures need: their names and places are not known before they are here.
@@ -135,9 +137,8 @@ if CONFIG["network"]:
         benchmark:
             f"{OUT}/benchmarks/fetch_exposures_{{asns}}.tsv"
         resources:
+            **requests("fetch_exposures"),
             mast=1,
-            mem_mb=800,
-            runtime=600,
         message:
             "fetching {wildcards.asns} from MAST, and what it needs"
         script:
@@ -153,9 +154,8 @@ if CONFIG["network"]:
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
         resources:
+            **requests("fetch_references"),
             crds=1,
-            mem_mb=800,
-            runtime=120,
         message:
             "{wildcards.visit}: reference files that headers name"
         script:
@@ -171,9 +171,8 @@ if CONFIG["network"]:
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
         resources:
+            **requests("fetch_catalog"),
             catalogs=1,
-            mem_mb=800,
-            runtime=30,
         message:
             "{wildcards.visit}: fetching {wildcards.catalog}"
         script:
@@ -189,9 +188,8 @@ if CONFIG["network"]:
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
         resources:
+            **requests("fetch_headerlets"),
             mast=1,
-            mem_mb=800,
-            runtime=60,
         message:
             "{wildcards.visit}: solutions in the astrometry database"
         script:
@@ -207,15 +205,17 @@ if CONFIG["network"]:
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
         resources:
+            **requests("fetch_offsets"),
             guide_stars=1,
-            mem_mb=800,
-            runtime=60,
         message:
             "{wildcards.visit}: guide-star offsets"
         script:
             "../scripts/fetch.py"
 
 else:
+
+    localrules:
+        missing_file,
 
     rule missing_file:
         # Never makes its output: says which file is missing and what to put there.
@@ -226,8 +226,7 @@ else:
         benchmark:
             f"{OUT}/benchmarks/missing_{{file}}.tsv"
         resources:
-            mem_mb=100,
-            runtime=1,
+            **requests("missing_file"),
         params:
             folders={
                 "folder": FETCHED,

@@ -18,8 +18,7 @@ rule inventory:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/inventory.tsv"
     resources:
-        mem_mb=memory(500, 0.3, lambda w: association_files(w)[:2]),
-        runtime=10,
+        **requests("inventory", association_files),
     params:
         # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
         config=lambda w: {

@@ -35,8 +35,7 @@ rule promotion:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/promotion.tsv"
     resources:
-        mem_mb=300,
-        runtime=5,
+        **requests("promotion"),
     params:
         promotion=CONFIG["promotion"],
         versions=VERSIONS,
@@ -61,13 +60,7 @@ rule final_product:
         f"{OUT}/{{asn}}/benchmarks/final_{{name}}_{{product}}.tsv"
     threads: 1
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 2.5 * megabytes(input.exposures)) * attempt
-        ),
-        disk_mb=lambda w, input: int(500 + 4 * megabytes(input.exposures)),
-        runtime=lambda w, input, attempt: int(
-            (10 + megabytes(input.exposures) / 50) * attempt
-        ),
+        **requests("final_product", lambda w: exposure_files(w.asn, kind_of(w.product))),
     params:
         versions=VERSIONS,
     message:
@@ -91,10 +84,7 @@ rule final_exposure:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/final_{{root}}_{{kind}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (500 + 2 * megabytes([input.exposure])) * attempt
-        ),
-        runtime=10,
+        **requests("final_exposure", lambda w: exposure_file(w.asn, w.root, w.kind)),
     params:
         versions=VERSIONS,
     message:
@@ -118,8 +108,7 @@ rule manifest:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/manifest.tsv"
     resources:
-        mem_mb=300,
-        runtime=10,
+        **requests("manifest"),
     params:
         versions=VERSIONS,
     message:

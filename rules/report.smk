@@ -46,10 +46,10 @@ rule picture_of_candidates:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/picture_{{first}}_vs_{{second}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 3 * megabytes([input.first, input.second])) * attempt
+        **requests(
+            "picture_of_candidates",
+            lambda w: exposure_files(w.asn, verification_kind(w.asn)),
         ),
-        runtime=15,
     params:
         pictures=CONFIG["pictures"],
         detectors=DETECTORS,
@@ -77,10 +77,14 @@ rule picture_of_associations:
     benchmark:
         f"{OUT}/pictures/benchmarks/{{asn1}}_vs_{{asn2}}_{{candidate}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 3 * megabytes([input.first, input.second])) * attempt
+        **requests(
+            "picture_of_associations",
+            lambda w: [
+                path
+                for asn in (w.asn1, w.asn2)
+                for path in exposure_files(asn, verification_kind(asn))
+            ],
         ),
-        runtime=15,
     params:
         pictures=CONFIG["pictures"],
         detectors=DETECTORS,
@@ -126,8 +130,9 @@ rule consistency_of_visit:
     wildcard_constraints:
         state="inputs|final",
     resources:
-        mem_mb=lambda w, attempt: 500 * attempt,
-        runtime=10,
+        **requests(
+            "consistency_of_visit", lambda w: exposures_of_visit(w.visit, "inputs")
+        ),
     params:
         versions=VERSIONS,
     message:

@@ -37,10 +37,7 @@ rule verification:
     priority: 50
     threads: 2
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (900 + 1.5 * megabytes(input.drizzled)) * attempt
-        ),
-        runtime=15,
+        **requests("verification", judged_files),
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
@@ -82,8 +79,7 @@ rule astrometry:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/astrometry_{{candidate}}.tsv"
     resources:
-        mem_mb=lambda w, attempt: 1000 * attempt,
-        runtime=15,
+        **requests("astrometry", judged_files),
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
@@ -117,10 +113,7 @@ rule drizzlepac_numbers:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/drizzlepac_numbers_{{candidate}}.tsv"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (600 + 2 * megabytes(input.drizzled)) * attempt
-        ),
-        runtime=15,
+        **requests("drizzlepac_numbers", judged_files),
     params:
         versions=VERSIONS,
     message:
@@ -157,8 +150,7 @@ rule metrics:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/metrics_{{candidate}}.tsv"
     resources:
-        mem_mb=300,
-        runtime=5,
+        **requests("metrics"),
     params:
         versions=VERSIONS,
     message:

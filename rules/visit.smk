@@ -48,11 +48,7 @@ rule visit_fit:
         f"{OUT}/visits/{{visit}}/benchmarks/{{catalog}}_{{geometry}}.tsv"
     priority: 50
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (1000 + 40 * len(input.sources) + 10 * megabytes([input.catalog]))
-            * attempt
-        ),
-        runtime=30,
+        **requests("visit_fit", lambda w: exposures_of_visit(w.visit, "inputs")),
     params:
         options=lambda w: catalog_options(w.catalog),
         detectors=DETECTORS,
@@ -77,8 +73,7 @@ rule visit_solution:
         f"{OUT}/{{asn}}/benchmarks/visit_solution.tsv"
     priority: 50
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("visit_solution", all_exposure_files),
     params:
         enabled=SWITCHES["compute_aposteriori"],
         versions=VERSIONS,
