@@ -70,9 +70,7 @@ rule snapshot_of_association:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/snapshot.tsv"
     resources:
-        mem_mb=500,
-        runtime=30,
-        disk_mb=lambda w, input: int(50 + megabytes(input.exposures)),
+        **requests("snapshot_of_association", lambda w: files_used(w.asn)),
     params:
         associations=lambda w: used_together(w.asn),
         config={**CONFIG, "services": {}},  # an address may hold a password
