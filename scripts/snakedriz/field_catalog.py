@@ -69,11 +69,28 @@ def in_field(
     mean = reference.cut_to_footprint(mean, polygons, margin_arcsec)
     rows = np.asarray(mean["row"], dtype=int)
     mean.remove_column("row")
-    each = reference.at_epochs(table[rows], epochs, parallax=parallax)
+    each = at_epochs(table[rows], epochs, parallax=parallax)
     for column, own in zip(AT_EXPOSURES, ("RA", "DEC", "sigma"), strict=True):
         mean[column] = np.array([np.asarray(one[own], dtype=float) for one in each.values()]).T.reshape(len(mean), -1)
     mean.meta.update(exposures=list(each), epochs=[float(epochs[root]) for root in each])
     return mean
+
+
+def at_epochs(
+    table: Table, epochs: Mapping[str, float], pm_policy: str = "keep", parallax: bool = False
+) -> dict[str, Table]:
+    """Move a catalogue to the mid-time of each exposure: `reference.at_epoch` by rootname.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        From `reference.load_catalog`.
+    epochs : mapping
+        From rootname to Julian year (`field.epoch`).
+    pm_policy, parallax
+        As for `reference.at_epoch`.
+    """
+    return {root: reference.at_epoch(table, epoch, pm_policy, parallax) for root, epoch in sorted(epochs.items())}
 
 
 def _farthest(table: Table, years: Sequence[float]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -281,23 +281,6 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep", parallax
 def with_motion(table: Table) -> NDArray[np.bool_]:
     """Whether rows of a catalogue in normal form have a proper motion."""
     return np.isfinite(np.asarray(table["pmra"], dtype=float)) & np.isfinite(np.asarray(table["pmdec"], dtype=float))
-
-
-def at_epochs(
-    table: Table, epochs: Mapping[str, float], pm_policy: str = "keep", parallax: bool = False
-) -> dict[str, Table]:
-    """Move a catalogue to the mid-time of each exposure: `at_epoch` by rootname.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        From `load_catalog`.
-    epochs : mapping
-        From rootname to Julian year (`field.epoch`).
-    pm_policy, parallax
-        As for `at_epoch`.
-    """
-    return {root: at_epoch(table, epoch, pm_policy, parallax) for root, epoch in sorted(epochs.items())}
 
 
 def _add_parallax(table: Table, epoch_jyear: float) -> int:

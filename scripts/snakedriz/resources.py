@@ -75,6 +75,7 @@ ESTIMATES = {
     "fetch_catalog": Estimate(memory=(800, 0), minutes=(30, 0)),
     "fetch_headerlets": Estimate(memory=(800, 0), minutes=(60, 0)),
     "fetch_offsets": Estimate(memory=(800, 0), minutes=(60, 0)),
+    "snapshot_of_association": Estimate(memory=(400, 0), minutes=(10, 0.01), disk=(100, 1.2)),
     "missing_file": Estimate(memory=(100, 0), minutes=(1, 0), disk=(10, 0)),
     "demo_data": Estimate(memory=(300, 2), disk=(100, 2)),
 }
