@@ -68,7 +68,6 @@ ESTIMATES = {
     "manifest": Estimate(memory=(300, 0)),
     "picture_of_candidates": Estimate(memory=(500, 3)),
     "picture_of_associations": Estimate(memory=(500, 3)),
-    "snapshot_of_association": Estimate(memory=(500, 0), disk=(50, 1)),
     "consistency_of_visit": Estimate(memory=(400, 0.05)),
     "fetch_exposures": Estimate(memory=(800, 0), minutes=(600, 0)),
     "fetch_references": Estimate(memory=(800, 0), minutes=(120, 0)),
