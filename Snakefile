@@ -31,6 +31,10 @@ include: "rules/snapshot.smk"
 include: "rules/accounting.smk"
 
 
+for function in [one for one in globals().values() if inspect.isfunction(one)]:
+    noted(function)
+
+
 localrules:
     all,
     candidates,

@@ -20,9 +20,16 @@ from snakemake import resources as snakemake_resources
 # would be a third of the time of a dry run of 40,000 jobs.
 gc.set_threshold(50_000, 50, 1_000)
 atexit.register(gc.freeze)
-# Snakemake asks for the parameters of this function ten times a job; Python remembers what is noted here.
+
+
+def noted(function):
+    """The function, its parameters noted on it: Snakemake looks them up twenty times a job, and that takes Python long."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 if resource := getattr(snakemake_resources, "Resource", None):
-    resource.evaluate.__signature__ = inspect.signature(resource.evaluate)
+    noted(resource.evaluate)
 
 # In a container Snakemake shows scripts every folder of this path, under another name. They are to find the library
 # beside themselves instead, with the schemas where it looks for them.
@@ -185,7 +192,6 @@ def requests(rule, paths=None, size=0):
             there = resources_.megabytes([found] if isinstance(found, str) else found)
             return resources_.request(rule, quantity, size + there, attempt)
 
-        of_job.__signature__ = inspect.signature(of_job)
-        return of_job
+        return noted(of_job)
 
     return {name: request(name) for name in ("mem_mb", "runtime", "disk_mb")}

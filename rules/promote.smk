@@ -3,9 +3,11 @@
 
 
 def every_candidate(file):
-    return lambda w: [
-        f"{directory(w.asn, c)}/{file.format(asn=w.asn)}" for c in in_use(w.asn)
-    ]
+    return noted(
+        lambda w: [
+            f"{directory(w.asn, c)}/{file.format(asn=w.asn)}" for c in in_use(w.asn)
+        ]
+    )
 
 
 def final_files(wildcards):
