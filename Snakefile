@@ -1,5 +1,5 @@
 # snakedriz: align HST exposures to the Gaia frame, verify the alignment, drizzle.
-# Targets: all (the default), candidates, pictures, consistency, fetch, demo; or any file below the output folder.
+# Targets: all (the default), candidates, pictures, consistency, fetch, snapshot, demo; or any file below the output folder.
 from snakemake.utils import min_version
 
 min_version("9.14")
@@ -9,6 +9,7 @@ configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 
 
 include: "rules/common.smk"
+include: "rules/run.smk"
 
 
 # Every rule below runs in this image with `--sdm apptainer`, and in its conda environment with `--sdm conda`; without
@@ -26,6 +27,12 @@ include: "rules/drizzle.smk"
 include: "rules/verify.smk"
 include: "rules/promote.smk"
 include: "rules/report.smk"
+include: "rules/snapshot.smk"
+include: "rules/accounting.smk"
+
+
+for function in [one for one in globals().values() if inspect.isfunction(one)]:
+    noted(function)
 
 
 localrules:

@@ -7,10 +7,9 @@ def fit_files(asn):
     if not may_apply("aposteriori"):
         return []
     return [
-        f"{OUT}/{asn}/fits/{catalog}_{method}_{geometry}.json"
+        f"{OUT}/{asn}/fits/{catalog}_{name}.json"
         for catalog in CATALOGS
-        for method in CONFIG["fitting"]["methods"]
-        for geometry in CONFIG["fitting"]["geometries"]
+        for name in settings.kinds_of_fit(CONFIG)
     ]
 
 
@@ -32,10 +31,9 @@ rule sources:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (800 + 8 * megabytes([input.exposure])) * attempt
+        **requests(
+            "sources", lambda w: exposure_file(w.asn, w.root, verification_kind(w.asn))
         ),
-        runtime=15,
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
@@ -59,12 +57,9 @@ rule catalog:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (600 + 10 * megabytes([input.file])) * attempt
-        ),
-        runtime=15,
+        **requests("catalog", lambda w: catalog_file(w.asn, w.catalog)),
     params:
-        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
+        options=lambda w: catalog_options(w.catalog),
         detectors=DETECTORS,
         versions=VERSIONS,
     message:
@@ -74,6 +69,7 @@ rule catalog:
 
 
 rule fit:
+    # All fits to a catalogue: starting Python and reading the sources takes longer than a fit.
     input:
         inventory=rules.inventory.output.inventory,
         sources=lambda w: [
@@ -82,21 +78,23 @@ rule fit:
         catalog=rules.catalog.output.table,
         start=start_of_fit,
     output:
-        fit=f"{OUT}/{{asn}}/fits/{{catalog}}_{{method}}_{{geometry}}.json",
+        fits=[
+            f"{OUT}/{{asn}}/fits/{{catalog}}_{name}.json"
+            for name in settings.kinds_of_fit(CONFIG)
+        ],
     log:
-        f"{OUT}/{{asn}}/logs/fit_{{catalog}}_{{method}}_{{geometry}}.log",
+        f"{OUT}/{{asn}}/logs/fit_{{catalog}}.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}_{{method}}_{{geometry}}.tsv"
+        f"{OUT}/{{asn}}/benchmarks/fit_{{catalog}}.tsv"
     priority: 50
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, attempt: 1000 * attempt,
-        runtime=15,
+        **requests("fit", judged_files),
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
     message:
-        "{wildcards.asn}: fit to {wildcards.catalog} ({wildcards.method}, {wildcards.geometry})"
+        "{wildcards.asn}: fits to {wildcards.catalog}"
     script:
         "../scripts/fit.py"

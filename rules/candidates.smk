@@ -19,10 +19,9 @@ def all_exposure_files(wildcards):
 def headerlet_files(wildcards):
     """Headerlets named after a member: what is known before they are opened (DESTIM decides in the job)."""
     folder = CONFIG["solutions"]["headerlets"]
-    if (
-        folder == "fetch"
-    ):  # the index stands for all of them: which there are is not known before they are fetched
-        return fetched(headerlet_index(areas_.visit(wildcards.asn)))
+    if folder == "fetch":
+        # the indexes stand for all of them: which there are is not known before they are fetched
+        return fetched_tables(wildcards.asn, "headerlets")
     return (
         associations_.headerlets_for(folder, members(wildcards.asn)) if folder else []
     )
@@ -42,7 +41,7 @@ def headerlets_asked_for(wildcards):
 def offsets_file(wildcards):
     given = CONFIG["solutions"]["offsets"]
     if given == "fetch":
-        return fetched(f"{FETCHED}/offsets/{areas_.visit(wildcards.asn)}.ecsv")
+        return fetched_tables(wildcards.asn, "offsets")
     return given or []
 
 
@@ -76,10 +75,9 @@ rule default_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("default_solution", all_exposure_files),
     params:
-        references=REFERENCE_DIRECTORIES,
+        references=lambda w: references(w.asn),
         versions=VERSIONS,
     message:
         "{wildcards.asn}: distortion model (default WCS)"
@@ -103,8 +101,7 @@ rule apriori_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("apriori_solution", all_exposure_files),
     params:
         headerlets=lambda w: headerlet_folder(w.asn),
         enabled=SWITCHES["apply_apriori"],
@@ -133,8 +130,7 @@ rule named_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("named_solution", all_exposure_files),
     params:
         wanted=lambda w: CONFIG["alternatives"][w.candidate],
         versions=VERSIONS,
@@ -160,8 +156,7 @@ rule aposteriori_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("aposteriori_solution", all_exposure_files),
     params:
         enabled=SWITCHES["compute_aposteriori"],
         versions=VERSIONS,

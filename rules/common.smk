@@ -1,6 +1,9 @@
 # Needs: the configuration, and the input folder (scanned once; association tables are read when first asked for).
 # Makes: path builders and input functions for the other rule files.
+import atexit
 import functools
+import gc
+import inspect
 import os
 import sys
 
@@ -9,7 +12,24 @@ sys.path.insert(0, SCRIPTS)
 
 from snakedriz import association as associations_
 from snakedriz import inventory as inventory_
+from snakedriz import resources as resources_
 from snakedriz import settings, visits
+from snakemake import resources as snakemake_resources
+
+# The graph lives as long as the process. Looking through it for garbage again and again, and taking it apart at the end,
+# would be a third of the time of a dry run of 40,000 jobs.
+gc.set_threshold(50_000, 50, 1_000)
+atexit.register(gc.freeze)
+
+
+def noted(function):
+    """The function, its parameters noted on it: Snakemake looks them up twenty times a job, and that takes Python long."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
+if resource := getattr(snakemake_resources, "Resource", None):
+    noted(resource.evaluate)
 
 # In a container Snakemake shows scripts every folder of this path, under another name. They are to find the library
 # beside themselves instead, with the schemas where it looks for them.
@@ -24,7 +44,6 @@ DETECTORS = settings.load_detectors(
 OUT = CONFIG["output"]
 settings.check_output(OUT)
 CATALOGS = {entry["name"]: entry for entry in CONFIG["catalogs"]}
-CONFIG["references"] |= settings.fetched_references(CONFIG, os.environ)
 REFERENCE_DIRECTORIES = settings.reference_directories(CONFIG, os.environ)
 
 
@@ -58,6 +77,23 @@ def wanted():
     if CONFIG["associations"] == "all":
         return associations_.list_associations(file_index())
     return sorted(set(CONFIG["associations"]))
+
+
+def own_references(asn):
+    """Whether the user says where the reference files of an association's instrument are."""
+    return settings.reference_variable(asn) in REFERENCE_DIRECTORIES
+
+
+def fetched_references(asn):
+    """The folder of fetched reference files, by the variable of the instrument, where nobody has set that."""
+    variable = settings.reference_variable(asn)
+    folder = f"{CONFIG['fetched']}/references/{variable}"
+    there = CONFIG["network"] or os.path.isdir(folder)
+    return {variable: folder} if there and not own_references(asn) else {}
+
+
+def references(asn):
+    return {**REFERENCE_DIRECTORIES, **fetched_references(asn)}
 
 
 def members(asn):
@@ -143,13 +179,19 @@ def wanted_candidate_files(wildcards):
     return found
 
 
-def megabytes(paths):
-    """Size of files in MB, for those that exist."""
-    return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / 1e6
+def requests(rule, paths=None, size=0):
+    """Memory, time and disk space that the jobs of a rule ask for: functions of wildcards and attempt.
 
+    `paths` gives for the wildcards the files whose size counts. They must be there before anything runs, so they are
+    exposures, never what another rule makes. `size` is for what has no files yet, MB.
+    """
 
-def memory(base, per_input, paths):
-    """Memory request in MB that grows with the size of the inputs and with every attempt."""
-    return lambda wildcards, attempt: int(
-        (base + per_input * megabytes(paths(wildcards))) * 1.5 ** (attempt - 1)
-    )
+    def request(quantity):
+        def of_job(wildcards, attempt):
+            found = [] if paths is None else paths(wildcards)
+            there = resources_.megabytes([found] if isinstance(found, str) else found)
+            return resources_.request(rule, quantity, size + there, attempt)
+
+        return noted(of_job)
+
+    return {name: request(name) for name in ("mem_mb", "runtime", "disk_mb")}

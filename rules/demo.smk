@@ -28,8 +28,7 @@ rule demo_data:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **requests("demo_data", size=1400 if CONFIG["demo"]["full_frame"] else 90),
     params:
         visit=CONFIG["demo"],
     message:

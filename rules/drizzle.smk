@@ -11,6 +11,15 @@ def flags_to_reuse(wildcards):
     return [f"{base}/verification.json", f"{base}/{wildcards.asn}_{suffix}_crmask.fits"]
 
 
+def kept_with(least, path):
+    """An output that stays only where the configuration keeps as much as that; else until all that need it are done.
+
+    Solutions, bundles of headers and CR masks always stay: they give back the exposures of a candidate.
+    """
+    levels = settings.KEEP
+    return path if levels.index(CONFIG["keep"]) <= levels.index(least) else temp(path)
+
+
 rule candidate_product:
     input:
         inventory=rules.inventory.output.inventory,
@@ -19,8 +28,14 @@ rule candidate_product:
         exposures=lambda w: exposure_files(w.asn, kind_of(w.product)),
         default=flags_to_reuse,
     output:
-        product=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}.fits",
-        singles=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_singles.fits",
+        product=kept_with(
+            "candidates",
+            f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}.fits",
+        ),
+        singles=kept_with(
+            "all",
+            f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_singles.fits",
+        ),
         crmask=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_crmask.fits",
     log:
         f"{OUT}/{{asn}}/logs/drizzle_{{candidate}}_{{product}}.log",
@@ -31,12 +46,8 @@ rule candidate_product:
     # Nothing else of an association can run beside its default drizzle; later ones share the machine.
     threads: lambda w: 2 if w.candidate == "default" else 1
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 2.5 * megabytes(input.exposures)) * attempt
-        ),
-        disk_mb=lambda w, input: int(500 + 4 * megabytes(input.exposures)),
-        runtime=lambda w, input, attempt: int(
-            (10 + megabytes(input.exposures) / 50) * attempt
+        **requests(
+            "candidate_product", lambda w: exposure_files(w.asn, kind_of(w.product))
         ),
     params:
         versions=VERSIONS,
@@ -62,10 +73,7 @@ rule candidate_exposure:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (400 + 2 * megabytes([input.exposure])) * attempt
-        ),
-        runtime=10,
+        **requests("candidate_exposure", lambda w: exposure_file(w.asn, w.root, w.kind)),
     params:
         versions=VERSIONS,
     message:

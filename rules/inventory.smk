@@ -10,6 +10,7 @@ def association_files(wildcards):
 rule inventory:
     input:
         association_files,
+        references=lambda w: reference_listing(w.asn),
     output:
         inventory=f"{OUT}/{{asn}}/inventory.json",
     log:
@@ -19,12 +20,12 @@ rule inventory:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=memory(500, 0.3, lambda w: association_files(w)[:2]),
-        runtime=10,
+        **requests("inventory", association_files),
     params:
         # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
-        config={
-            key: CONFIG[key] for key in ("input", "output", "references", "drizzle")
+        config=lambda w: {
+            **{key: CONFIG[key] for key in ("input", "output", "drizzle")},
+            "references": {**CONFIG["references"], **fetched_references(w.asn)},
         },
         switches=SWITCHES,
         detectors=DETECTORS,

@@ -3,9 +3,11 @@
 
 
 def every_candidate(file):
-    return lambda w: [
-        f"{directory(w.asn, c)}/{file.format(asn=w.asn)}" for c in in_use(w.asn)
-    ]
+    return noted(
+        lambda w: [
+            f"{directory(w.asn, c)}/{file.format(asn=w.asn)}" for c in in_use(w.asn)
+        ]
+    )
 
 
 def final_files(wildcards):
@@ -37,8 +39,7 @@ rule promotion:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=300,
-        runtime=5,
+        **requests("promotion"),
     params:
         promotion=CONFIG["promotion"],
         versions=VERSIONS,
@@ -65,13 +66,7 @@ rule final_product:
         "../envs/snakedriz.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 2.5 * megabytes(input.exposures)) * attempt
-        ),
-        disk_mb=lambda w, input: int(500 + 4 * megabytes(input.exposures)),
-        runtime=lambda w, input, attempt: int(
-            (10 + megabytes(input.exposures) / 50) * attempt
-        ),
+        **requests("final_product", lambda w: exposure_files(w.asn, kind_of(w.product))),
     params:
         versions=VERSIONS,
     message:
@@ -97,10 +92,7 @@ rule final_exposure:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (500 + 2 * megabytes([input.exposure])) * attempt
-        ),
-        runtime=10,
+        **requests("final_exposure", lambda w: exposure_file(w.asn, w.root, w.kind)),
     params:
         versions=VERSIONS,
     message:
@@ -126,8 +118,7 @@ rule manifest:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=300,
-        runtime=10,
+        **requests("manifest"),
     params:
         versions=VERSIONS,
     message:

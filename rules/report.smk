@@ -48,10 +48,10 @@ rule picture_of_candidates:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 3 * megabytes([input.first, input.second])) * attempt
+        **requests(
+            "picture_of_candidates",
+            lambda w: exposure_files(w.asn, verification_kind(w.asn)),
         ),
-        runtime=15,
     params:
         pictures=CONFIG["pictures"],
         detectors=DETECTORS,
@@ -81,10 +81,14 @@ rule picture_of_associations:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (700 + 3 * megabytes([input.first, input.second])) * attempt
+        **requests(
+            "picture_of_associations",
+            lambda w: [
+                path
+                for asn in (w.asn1, w.asn2)
+                for path in exposure_files(asn, verification_kind(asn))
+            ],
         ),
-        runtime=15,
     params:
         pictures=CONFIG["pictures"],
         detectors=DETECTORS,
@@ -132,8 +136,9 @@ rule consistency_of_visit:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, attempt: 500 * attempt,
-        runtime=10,
+        **requests(
+            "consistency_of_visit", lambda w: exposures_of_visit(w.visit, "inputs")
+        ),
     params:
         versions=VERSIONS,
     message:

@@ -39,10 +39,7 @@ rule verification:
         "../envs/snakedriz.yaml"
     threads: 2
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (900 + 1.5 * megabytes(input.drizzled)) * attempt
-        ),
-        runtime=15,
+        **requests("verification", judged_files),
     params:
         detectors=DETECTORS,
         versions=VERSIONS,
@@ -52,9 +49,12 @@ rule verification:
         "../scripts/verification.py"
 
 
+ASTROMETRY = f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/astrometry.json"
+
+
 def sources_to_compare(wildcards):
-    """Source tables of all members; nothing where the configuration rules the candidate out."""
-    if not may_apply(wildcards.candidate):
+    """Source tables of all members; nothing without catalogues or where the configuration rules the candidate out."""
+    if not CATALOGS or not may_apply(wildcards.candidate):
         return []
     return [
         f"{OUT}/{wildcards.asn}/sources/{root}.ecsv" for root in members(wildcards.asn)
@@ -66,35 +66,6 @@ def catalogs_to_compare_with(wildcards):
     if not may_apply(wildcards.candidate):
         return []
     return [f"{OUT}/{wildcards.asn}/catalogs/{name}.ecsv" for name in CATALOGS]
-
-
-rule astrometry:
-    # Apart from the verification, which sources wait for: it says whether the default's CR flags can be trusted.
-    input:
-        inventory=rules.inventory.output.inventory,
-        solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
-        wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
-        sources=sources_to_compare,
-        catalogs=catalogs_to_compare_with,
-        fits=lambda w: fit_files(w.asn) if w.candidate == "aposteriori" else [],
-    output:
-        astrometry=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/astrometry.json",
-    log:
-        f"{OUT}/{{asn}}/logs/astrometry_{{candidate}}.log",
-    benchmark:
-        f"{OUT}/{{asn}}/benchmarks/astrometry_{{candidate}}.tsv"
-    conda:
-        "../envs/snakedriz.yaml"
-    resources:
-        mem_mb=lambda w, attempt: 1000 * attempt,
-        runtime=15,
-    params:
-        detectors=DETECTORS,
-        versions=VERSIONS,
-    message:
-        "{wildcards.asn}: astrometry of the {wildcards.candidate} WCS"
-    script:
-        "../scripts/astrometry.py"
 
 
 def product_to_compare_with(wildcards):
@@ -123,10 +94,7 @@ rule drizzlepac_numbers:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (600 + 2 * megabytes(input.drizzled)) * attempt
-        ),
-        runtime=15,
+        **requests("drizzlepac_numbers", judged_files),
     params:
         versions=VERSIONS,
     message:
@@ -144,19 +112,20 @@ def numbers_of_drizzlepac(wildcards):
     return f"{directory(wildcards.asn, wildcards.candidate)}/drizzlepac.json"
 
 
-def astrometry_of(wildcards):
-    """Astrometry against the catalogues, where there are any and the candidate may apply."""
-    if not CATALOGS or not may_apply(wildcards.candidate):
-        return []
-    return f"{directory(wildcards.asn, wildcards.candidate)}/astrometry.json"
-
-
 rule metrics:
+    # With the astrometry, which asks no more of the machine than starting Python does; apart from the verification,
+    # which sources wait for: it says whether the default's CR flags can be trusted.
     input:
+        inventory=rules.inventory.output.inventory,
+        solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
+        wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
+        sources=sources_to_compare,
+        catalogs=catalogs_to_compare_with,
+        fits=fits_chosen_from,
         verification=rules.verification.output.verification,
-        astrometry=astrometry_of,
         drizzlepac=numbers_of_drizzlepac,
     output:
+        **({"astrometry": ASTROMETRY} if CATALOGS else {}),
         metrics=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/metrics.json",
     log:
         f"{OUT}/{{asn}}/logs/metrics_{{candidate}}.log",
@@ -165,11 +134,11 @@ rule metrics:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=300,
-        runtime=5,
+        **requests("metrics", judged_files),
     params:
+        detectors=DETECTORS,
         versions=VERSIONS,
     message:
-        "{wildcards.asn}: metrics of the {wildcards.candidate} WCS"
+        "{wildcards.asn}: astrometry and metrics of the {wildcards.candidate} WCS"
     script:
         "../scripts/metrics.py"

@@ -39,7 +39,7 @@ rule visit_fit:
                 for root in members(asn)
             }.values()
         ),
-        catalog=lambda w: CATALOGS[w.catalog]["file"],
+        catalog=lambda w: catalog_file(w.visit, w.catalog),
     output:
         fit=f"{OUT}/visits/{{visit}}/{{catalog}}_{{geometry}}.json",
     log:
@@ -50,13 +50,9 @@ rule visit_fit:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, input, attempt: int(
-            (1000 + 40 * len(input.sources) + 10 * megabytes([input.catalog]))
-            * attempt
-        ),
-        runtime=30,
+        **requests("visit_fit", lambda w: exposures_of_visit(w.visit, "inputs")),
     params:
-        epoch=lambda w: CATALOGS[w.catalog].get("epoch"),
+        options=lambda w: catalog_options(w.catalog),
         detectors=DETECTORS,
         versions=VERSIONS,
     message:
@@ -81,8 +77,7 @@ rule visit_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        mem_mb=lambda w, attempt: 600 * attempt,
-        runtime=10,
+        **requests("visit_solution", all_exposure_files),
     params:
         enabled=SWITCHES["compute_aposteriori"],
         versions=VERSIONS,

@@ -13,7 +13,7 @@ with job(snakemake):
     solution = candidates.apriori(
         skeletons,
         snakemake.params.headerlets,
-        str(snakemake.input.offsets) or None,
+        list(snakemake.input.get("offsets", [])),
         snakemake.params.enabled,
     )
     if solution["outcome"] != "ok":

@@ -1,4 +1,4 @@
-"""Rule catalog: a reference catalogue in normal form, at the epoch of the exposures, cut to their field."""
+"""Rule catalog: a reference catalogue in normal form, at the epochs of the exposures, cut to their field."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,9 @@ with job(snakemake):
     table = field_catalog.in_field(
         snakemake.input.file,
         snakemake.wildcards.catalog,
-        snakemake.params.epoch,
+        snakemake.params.options,
         field.outlines(skeletons),
         numbers["fitting"]["margin_arcsec"],
-        field.mean_epoch([inventory]),
+        field.epochs([inventory]),
     )
     write_table(snakemake.output.table, table)

@@ -5,21 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from snakedriz import settings
-from snakedriz.services import keeping
+from snakedriz.services import addresses, keeping
 
 if TYPE_CHECKING:
     snakemake: Any
 
-with job(snakemake):
-    keeper = keeping.Keeper(settings.validate_config(snakemake.config), os.environ)
+config = settings.validate_config(snakemake.config)
+with job(snakemake, hide=addresses.secrets(config["services"], os.environ)):
+    keeper = keeping.Keeper(config, os.environ)
     rule, wildcards = snakemake.rule, snakemake.wildcards
     if rule == "fetch_exposures":
         keeper.exposures(snakemake.output[0], wildcards.asns.split("_"))
     elif rule == "fetch_references":
         keeper.references(wildcards.visit)
     elif rule == "fetch_catalog":
-        keeper.catalog(wildcards.visit, wildcards.catalog)
+        keeper.catalog(snakemake.output[0], wildcards.visit, wildcards.catalog)
     elif rule == "fetch_headerlets":
-        keeper.headerlets(wildcards.visit)
+        keeper.headerlets(snakemake.output[0], wildcards.visit)
     else:
-        keeper.offsets(wildcards.visit)
+        keeper.offsets(snakemake.output[0], wildcards.visit)

@@ -1,5 +1,6 @@
-"""Rule fit: the exposures of an association fitted to one catalogue, by one method, with one geometry."""
+"""Rule fit: the exposures of an association fitted to one catalogue, by every method and with every geometry."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _job import job
@@ -17,12 +18,11 @@ with job(snakemake):
     skeletons: candidates.Skeletons = {}
     if inventory["outcome"] == "process":
         start, skeletons = candidates.starting_point(snakemake.input.start)
-    found = fitting.fit(
-        exposure_sources.collect(inventory, skeletons, snakemake.input.sources),
-        Table.read(snakemake.input.catalog),
-        snakemake.wildcards.method,
-        snakemake.wildcards.geometry,
-        numbers,
-        snakemake.wildcards.catalog,
-    )
-    artefacts.write(snakemake.output.fit, {**found, "start": start})
+    sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
+    catalog = Table.read(snakemake.input.catalog)
+    for path in snakemake.output.fits:
+        method: Any
+        geometry: Any
+        _, method, geometry = Path(path).stem.rsplit("_", 2)
+        found = fitting.fit(sources, catalog, method, geometry, numbers, snakemake.wildcards.catalog)
+        artefacts.write(path, {**found, "start": start})

@@ -1,17 +1,43 @@
-"""Rule metrics: verification and astrometry of one candidate, and what drizzlepac 3.11 would have said, in one file."""
+"""Rule metrics: astrometry of one candidate; one file of it, the verification and what drizzlepac would have said."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, metrics
+from astropy.table import Table
+from snakedriz import artefacts, astrometry, exposure_sources, metrics, settings, skeleton
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
-    astrometry, numbers = (
-        read_json(path) if path else None for path in (snakemake.input.astrometry, snakemake.input.drizzlepac)
+    inventory = read_json(snakemake.input.inventory)
+    solution = read_json(snakemake.input.solution)
+    numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
+    found = None
+    if "astrometry" in snakemake.output.keys():  # noqa: SIM118 - not a mapping
+        if solution["outcome"] != "ok" or inventory["outcome"] != "process":
+            found = astrometry.not_applicable(snakemake.wildcards.candidate, solution["reason"] or inventory["reason"])
+        else:
+            # stars are held out of a fit of these exposures; that of a visit is of others, too, and no input here
+            chosen = next((fit["file"] for fit in solution.get("fits", []) if fit["chosen"]), None)
+            fits = {Path(path).name: path for path in snakemake.input.fits}
+            found = astrometry.measure(
+                snakemake.wildcards.candidate,
+                exposure_sources.collect(inventory, skeleton.read_bundle(snakemake.input.wcs), snakemake.input.sources),
+                {Path(path).stem: Table.read(path) for path in snakemake.input.catalogs},
+                numbers,
+                read_json(fits[chosen]) if chosen and fits else None,
+            )
+        artefacts.write(snakemake.output.astrometry, found)
+    drizzlepac = snakemake.input.drizzlepac
+    artefacts.write(
+        snakemake.output.metrics,
+        metrics.complete(
+            read_json(snakemake.input.verification),
+            # a candidate that the configuration rules out has nothing to compare
+            found if snakemake.input.catalogs else None,
+            read_json(drizzlepac) if drizzlepac else None,
+        ),
     )
-    found = metrics.complete(read_json(snakemake.input.verification), astrometry, numbers)
-    artefacts.write(snakemake.output.metrics, found)

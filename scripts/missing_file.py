@@ -9,4 +9,4 @@ if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
-    keeping.refuse(snakemake.wildcards.file, snakemake.params.folder)
+    keeping.refuse(snakemake.wildcards.file, **snakemake.params.folders)

@@ -22,10 +22,10 @@ with job(snakemake):
     catalog = field_catalog.in_field(
         snakemake.input.catalog,
         snakemake.wildcards.catalog,
-        snakemake.params.epoch,
+        snakemake.params.options,
         field.outlines(skeletons),
         numbers["fitting"]["margin_arcsec"],
-        field.mean_epoch(inventories),
+        field.epochs(inventories),
     )
     found = visit_fit.fit(
         snakemake.wildcards.visit,

@@ -173,7 +173,7 @@ class Association:
         """``flc`` where every exposure has one, else ``flt``: what candidates are judged on."""
         return self.kinds[0] if self.kinds else None
 
-    @property
+    @functools.cached_property
     def present(self) -> tuple[str, ...]:
         """Rootnames of the exposures that the table says are there."""
         return tuple(member.rootname for member in self.members if member.present)

@@ -17,7 +17,7 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from . import matching
+from . import epochs, matching
 from .cross_validation import Unit, cross_validate
 from .exposure_sources import ExposureSources
 from .linear_fit import Array, align, limits
@@ -62,8 +62,7 @@ def measure(
     exposures : sequence of ExposureSources
         With the candidate's WCS in their skeletons; not changed.
     catalogs : mapping
-        Reference catalogues at the epoch of the exposures, in order of preference: RA, DEC (deg), sigma (mas), mag,
-        objID.
+        Reference catalogues at the epochs of the exposures (`field_catalog.in_field`), in order of preference.
     settings : mapping
         The detector's settings.
     fit : mapping, optional
@@ -99,7 +98,8 @@ def measure(
         "outcome": "ok",
         "reason": "",
         "scale_arcsec": plane.scale,
-        "relative": _relative(plane, members, options),  # last: it moves the exposures
+        # last: it moves the exposures; stars that moved between them are no misalignment
+        "relative": _relative(plane, members if adopted is None else found[adopted].members, options),
         "absolute": absolute,
         "catalogs": rows,
         "cross_validation": crossed,
@@ -116,10 +116,12 @@ class _Against:
     def __init__(
         self, plane: Plane, members: Sequence[Member], name: str, table: Table, options: Mapping[str, Any]
     ) -> None:
-        self.plane, self.members, self.name, self.table, self.options = plane, members, name, table, options
+        self.plane, self.name, self.table, self.options = plane, name, table, options
         self.ref = plane.from_sky(table["RA"], table["DEC"]) if len(table) else np.empty((0, 2))
         sigma = np.asarray(table["sigma"], dtype=float) if len(table) else np.empty(0)
         self.ref_error = np.maximum(sigma / (1000.0 * plane.scale), 1e-4)
+        at_exposures = epochs.at_exposures(plane, table)
+        self.members, _ = epochs.to_mean_epoch(members, self.ref, at_exposures, options)
         self.pairs: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
         self.reasons: list[str] = []
         self._match()
@@ -203,7 +205,8 @@ class _Against:
             }
             for member, (image, row), why in zip(self.members, self.pairs, self.reasons, strict=True)
         ]
-        return {"catalog": self.name, **rows, "group": self._numbers(stars, reason), "exposures": exposures}
+        about = {"catalog": self.name, "source": self.table.meta.get("source"), **rows}
+        return {**about, "group": self._numbers(stars, reason), "exposures": exposures}
 
     def _numbers(self, unit: Unit, reason: str) -> dict[str, Any]:
         """Offset, rotation, scale, RMS and their errors of some sources; see the schema for each."""

@@ -22,6 +22,7 @@ from astropy.io import fits
 from . import guidestar, headerlets, names
 from .errors import NotApplicable
 from .files import read_json
+from .services import kept, provenance
 from .skeleton import read_bundle, science_extensions
 
 Skeletons = dict[str, fits.HDUList]
@@ -121,23 +122,32 @@ def _choose(available: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
 
 
 def best_flags(directory: str | Path | None) -> set[tuple[str, str]]:
-    """Read which solution the database flags as best, from ``index.ecsv`` beside the headerlets, if it is there.
+    """Read which solution the database flags as best, from the indexes beside the headerlets, if there are any.
 
     Returns
     -------
     set of (rootname, WCSNAME)
-        Columns `rootname`, `wcsname` and `best` (bool) of the index; empty without one.
+        Columns `rootname`, `wcsname` and `best` (bool) of ``index*.ecsv``; empty without one.
     """
     from astropy.table import Table
 
-    if directory is None or not (Path(directory) / "index.ecsv").is_file():
-        return set()
-    table = Table.read(Path(directory) / "index.ecsv")
-    return {(str(r["rootname"]).lower(), str(r["wcsname"])) for r in table if r["best"]}
+    found = set()
+    for path in indexes(directory):
+        rows = Table.read(path, format="ascii.ecsv")
+        found |= {(str(r["rootname"]).lower(), str(r["wcsname"])) for r in rows if str(r["best"]) in ("True", "1")}
+    return found
+
+
+def indexes(directory: str | Path | None) -> list[Path]:
+    """Return the indexes beside headerlets: the first, and those of exposures that came later."""
+    return kept.files(Path(directory) / "index.ecsv") if directory else []
 
 
 def apriori(
-    skeletons: Skeletons, headerlet_directory: str | None, offsets_file: str | None, enabled: bool = True
+    skeletons: Skeletons,
+    headerlet_directory: str | None,
+    offsets: str | Sequence[str] | None = None,
+    enabled: bool = True,
 ) -> dict[str, Any]:
     """Apply the best pre-computed WCS that all exposures have; attach the other solutions of the same IDCTAB.
 
@@ -147,21 +157,22 @@ def apriori(
         Skeletons with the default WCS; changed in place.
     headerlet_directory : str or None
         Directory of ``*_hlet.fits`` of the astrometry database, matched to exposures by DESTIM.
-    offsets_file : str or None
-        Table of guide-star offsets (`guidestar.COLUMNS`).
+    offsets : str or sequence of str, optional
+        Tables of guide-star offsets (`guidestar.COLUMNS`).
     enabled : bool
         False when ASTROMETRY_APPLY_APRIORI switched this stage off.
     """
     if not enabled:
         return not_applicable("apriori", "switched off by ASTROMETRY_APPLY_APRIORI")
-    if not headerlet_directory and not offsets_file:
+    tables = [offsets] if isinstance(offsets, str) else list(offsets or ())
+    if not headerlet_directory and not tables:
         return not_applicable(
             "apriori",
             "no database headerlets (solutions.headerlets) and no guide-star offsets (solutions.offsets) given",
         )
     files = headerlets.read_directory(headerlet_directory) if headerlet_directory else []
     flagged = best_flags(headerlet_directory)
-    offsets = guidestar.read_offsets(offsets_file) if offsets_file else {}
+    moved = {root: (path, row) for path in reversed(tables) for root, row in guidestar.read_offsets(path).items()}
     available: dict[str, dict[str, Any]] = {}
     notes: dict[str, list[str]] = {}
     usable: dict[str, list[headerlets.HeaderletFile]] = {}
@@ -183,8 +194,8 @@ def apriori(
                 mine.append(file)
                 if file.name.kind and not file.name.is_fit:
                     kinds[file.name.kind] = {"headerlet": file, "best": (root, file.wcsname) in flagged}
-        if root in offsets and offsets[root]["outputCatalog"]:
-            kinds.setdefault(offsets[root]["outputCatalog"], {"offsets": offsets[root]})
+        if root in moved and moved[root][1]["outputCatalog"]:
+            kinds.setdefault(moved[root][1]["outputCatalog"], {"offsets": moved[root]})
         fits_only = [file.wcsname for file in mine if file.name.is_fit]
         if fits_only and not kinds:
             said.append(f"only a posteriori solutions ({', '.join(fits_only)}), which are not pre-computed corrections")
@@ -195,6 +206,7 @@ def apriori(
         details = "; ".join(note for item in about for note in item["notes"])
         return not_applicable("apriori", outcome.reason + (f" ({details})" if details else ""), about)
     exposures = []
+    sources: dict[str, str] = {}
     for owner, skeleton in skeletons.items():
         root = owner.rpartition("_")[0]
         kind_of_file = owner.rpartition("_")[2]
@@ -204,11 +216,14 @@ def apriori(
         if "headerlet" in chosen:
             file = chosen["headerlet"]
             headerlets.apply(skeleton, headerlets.load(file.path))
+            sources[Path(file.path).name] = file.path
             entry = {"source": "headerlet", "path": file.path, "hdrname": file.hdrname}
         else:
             wcsname = f"{base}-{kind}"
-            shift = guidestar.apply_offsets(skeleton, chosen["offsets"], wcsname)
-            entry = {"source": "guide-star offsets", "path": str(offsets_file), "shift_px": list(shift)}
+            path, row = chosen["offsets"]
+            shift = guidestar.apply_offsets(skeleton, row, wcsname)
+            sources[Path(path).name] = path
+            entry = {"source": "guide-star offsets", "path": path, "shift_px": list(shift)}
         others = [headerlets.load(f.path) for f in usable[root]]
         headerlets.attach(skeleton, [own, *others])
         exposures.append(
@@ -220,7 +235,8 @@ def apriori(
                 "notes": notes[root],
             }
         )
-    return solution("apriori", "ok", f"{kind}: {why}", _wcsname(skeletons), exposures)
+    made = solution("apriori", "ok", f"{kind}: {why}", _wcsname(skeletons), exposures)
+    return {**made, "sources": [provenance.describe(sources[name]) for name in sorted(sources)]}
 
 
 def aposteriori(

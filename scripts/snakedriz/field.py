@@ -1,4 +1,4 @@
-"""Where and when a visit was observed: outlines of the chips on the sky, mean epoch of the exposures."""
+"""Where and when a visit was observed: outlines of the chips on the sky, mid-times of the exposures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def epoch(exposure: Mapping[str, Any]) -> float:
     return 2000.0 + ((exposure["expstart"] + exposure["expend"]) / 2 - 51544.5) / 365.25
 
 
-def mean_epoch(inventories: Iterable[Mapping[str, Any]]) -> float:
-    """Return the mean epoch (Julian year) of the exposures in use; NaN if there are none."""
-    epochs = [epoch(exposure) for one in inventories for exposure in one["exposures"] if exposure["used"]]
-    return float(np.mean(epochs)) if epochs else float("nan")
+def epochs(inventories: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the mid-time (Julian year) of every exposure in use, by rootname, sorted."""
+    used = [exposure for one in inventories for exposure in one["exposures"] if exposure["used"]]
+    return {exposure["rootname"]: epoch(exposure) for exposure in sorted(used, key=lambda e: str(e["rootname"]))}

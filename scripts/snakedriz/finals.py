@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from . import accuracy, drizzling, field, headerlets, mdriztab, names, skeleton
+from . import accuracy, drizzling, field, headerlets, mdriztab, names, origins, skeleton
 from .errors import SnakedrizError
 from .files import whole
 
@@ -99,7 +99,7 @@ def write_exposure(
     found = skeleton.read_bundle(bundle, [owner])[owner]
     chips = skeleton.science_extensions(found)
     found[0].header["DRIZCORR"] = "COMPLETE"
-    for keyword, value, comment in accuracy.header_cards(promoted(promotion)):
+    for keyword, value, comment in (*accuracy.header_cards(promoted(promotion)), *origins.header_cards(promotion)):
         found[0].header[keyword] = (value, comment)
     for chip in chips:
         header = found["SCI", chip].header
@@ -153,7 +153,7 @@ def product_finisher(promotion: Mapping[str, Any], inventory: Mapping[str, Any])
         primary["SDPOLICY"] = (promotion["policy"], "snakedriz: promotion policy")
         primary["SDVERS"] = (inventory["software"]["snakedriz"], "snakedriz: version")
         mdriztab.record(primary, inventory["drizzle"])
-        for keyword, value, comment in accuracy.header_cards(chosen):
+        for keyword, value, comment in (*accuracy.header_cards(chosen), *origins.header_cards(promotion)):
             primary[keyword] = (value, comment)
         science["WCSNAME"] = promotion["wcsname"]
         science["WCSTYPE"] = wcs_type(promotion["wcsname"])

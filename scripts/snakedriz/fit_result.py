@@ -178,6 +178,8 @@ def _final_matches(work: Fit, member: Member, rows_used: NDArray[np.intp]) -> di
         if mine.any():
             x, y = (np.asarray(table[c], dtype=float)[member.row][mine] for c in ("x", "y"))
             uv[mine] = work.plane.from_sky(*corrector.det_to_world(x, y))
+    if len(member.motion):
+        uv -= member.motion
     name = member.rootname if member.rootname in work.found else "group"
     tolerance = max(work.found[name].tolerance, work.options["min_tolerance_px"]) if name in work.found else 1.0
     rows = work.used.get(member.rootname, rows_used)

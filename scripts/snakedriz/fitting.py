@@ -18,7 +18,7 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from . import matching
+from . import epochs, matching
 from .errors import SnakedrizError
 from .exposure_sources import ExposureSources
 from .files import number
@@ -53,7 +53,8 @@ def fit(
     exposures : sequence of ExposureSources
         Not changed.
     reference : `~astropy.table.Table`
-        At the epoch of the observation (`snakedriz.reference.at_epoch`): RA, DEC (deg), sigma (mas), mag, objID.
+        At the epochs of the exposures (`snakedriz.field_catalog.in_field`), or at one epoch for all of them
+        (`snakedriz.reference.at_epoch`): RA, DEC (deg), sigma (mas), mag, objID.
     method : {"relative", "2dhist", "default"}
     fitgeom : {"shift", "rscale", "general"}
         Geometry of the fit to the catalogue.
@@ -117,8 +118,12 @@ def run(
         "fitgeom_used": None,
         "reference": {
             "rows": len(reference),
+            "source": reference.meta.get("source"),
             "epoch": number(reference.meta.get("epoch")),
+            "epochs": dict(zip(reference.meta.get("exposures", ()), reference.meta.get("epochs", ()), strict=True)),
             "without_pm": reference.meta.get("without_pm"),
+            "pm_policy": reference.meta.get("pm_policy"),
+            "with_parallax": reference.meta.get("with_parallax"),
             "median_sigma_mas": number(np.median(reference["sigma"])) if len(reference) else None,
         },
         "exposures": [],
@@ -173,17 +178,12 @@ class Fit:
     def __init__(
         self, plane: Plane, members: list[Member], reference: Table, fitgeom: str, options: Mapping[str, Any]
     ) -> None:
-        self.plane, self.members, self.reference, self.fitgeom, self.options = (
-            plane,
-            members,
-            reference,
-            fitgeom,
-            options,
-        )
+        self.plane, self.reference, self.fitgeom, self.options = plane, reference, fitgeom, options
         self.ref = plane.from_sky(reference["RA"], reference["DEC"])
         self.ref_error = np.maximum(np.asarray(reference["sigma"], dtype=float) / (1000.0 * plane.scale), 1e-4)
+        self.at_exposures = epochs.at_exposures(plane, reference)
+        self.members, self.notes = epochs.to_mean_epoch(members, self.ref, self.at_exposures, options)
         self.geometry = fitgeom
-        self.notes: list[str] = []
         self.status: dict[str, str] = {}
         self.found: dict[str, matching.Match] = {}
         self.used: dict[str, NDArray[np.intp]] = {}  # reference rows by exposure, or by "group"
@@ -218,7 +218,9 @@ class Fit:
         self.found[name] = first
         if len(first) < required:
             raise NoFitError(first.reason or f"{len(first)} matches, {required} needed for {geometry}")
-        linear = align(uv, error, self.ref, self.ref_error, geometry, self.options, first)
+        # of an exposure by itself: the errors at its own epoch
+        _, ref_error = self.at_exposures.get(name, (self.ref, self.ref_error))
+        linear = align(uv, error, self.ref, ref_error, geometry, self.options, first)
         self.used[name], self.fits[name] = linear.ref, linear
         return linear.matrix, linear.shift
 

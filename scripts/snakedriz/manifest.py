@@ -37,6 +37,11 @@ def _check_line(check: Mapping[str, Any]) -> str:
     return f"    {passed}  {check['name']}: {_value(check['value'], unit)}{limits}{note}"
 
 
+def _catalog_line(catalog: Mapping[str, Any]) -> str:
+    asked = f" from the {catalog['service']}, asked {catalog['query']}" if catalog["service"] else ""
+    return f"    {catalog['name']}: {catalog['file']}{asked}, sha256 {catalog['sha256']}"
+
+
 def write_trailer(
     path: str | Path,
     inventory: Mapping[str, Any],
@@ -69,6 +74,8 @@ def write_trailer(
         lines += [f"        warning: {warning}" for warning in exposure["warnings"]]
     lines += [f"    warning: {warning}" for warning in inventory["warnings"]]
     lines += ["", "Software", "    " + ", ".join(f"{k} {v}" for k, v in inventory["software"].items())]
+    catalogs = [_catalog_line(one) for one in promotion.get("catalogs", ())]
+    lines += ["", "Reference catalogues", *(catalogs or ["    none"])]
     by_name = {m["candidate"]: m for m in metrics}
     for solution in solutions:
         name = solution["candidate"]

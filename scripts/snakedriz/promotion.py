@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import accuracy, no_harm
+from . import accuracy, no_harm, origins
 from .errors import SnakedrizError
 
 #: Candidates in order of preference where `promotion.rank` says none; the default is what is left when nothing better
@@ -78,6 +78,7 @@ def _row(
         "fit_quality": None,
         "registration": None,
         "astrometry": None,
+        "sources": solution.get("sources", []),
         "checks": [],
     }
     if solution["outcome"] != "ok":
@@ -160,6 +161,7 @@ def promote(
         "policy": policy,
         "reason": "",
         "override": None,
+        "catalogs": origins.catalogs(metrics),
         "candidates": [],
     }
     if inventory["outcome"] != "process":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
+from . import parquet
 from .errors import SnakedrizError
 
 #: Normal form: column, unit, dtype, and the names (lower case) under which catalogues carry it, best first.
@@ -84,17 +85,20 @@ def _column(table: Table, names: dict[str, str], aliases: Sequence[str], kind: t
     return None
 
 
-def load_catalog(file: str | Path, name: str) -> Table:
+def load_catalog(file: str | Path, name: str, box: parquet.Box | None = None) -> Table:
     """Read a reference catalogue into the normal form.
 
     Parameters
     ----------
     file : path
-        By suffix ECSV, FITS, CSV, VOTable, tab-separated, IPAC or AAS (`_FORMATS`). Needs right ascension and
-        declination (ICRS, deg); other columns are optional. Column names are compared without regard to case, and
-        common aliases are known (`COLUMNS`). A unit that a column states is converted, else it is that of `COLUMNS`.
+        By suffix ECSV, FITS, CSV, VOTable, tab-separated, IPAC or AAS (`_FORMATS`), Parquet or a folder of Parquet
+        partitions (`parquet`). Needs right ascension and declination (ICRS, deg); other columns are optional. Column
+        names are compared without regard to case, and common aliases are known (`COLUMNS`). A unit that a column states
+        is converted, else it is that of `COLUMNS`.
     name : str
         What the catalogue is called, as in WCSNAME.
+    box : Box, optional
+        What is needed of it: Parquet is read no further.
 
     Returns
     -------
@@ -110,12 +114,23 @@ def load_catalog(file: str | Path, name: str) -> Table:
         If the file is missing, unreadable, of unknown type, or has no position columns.
     """
     path = Path(file)
-    if path.suffix.lower() not in _FORMATS:
-        raise SnakedrizError(f"{path}: unknown type of catalogue; expected one of {', '.join(sorted(_FORMATS))}")
-    if not path.is_file():
+    partitions = path.is_dir() or path.suffix.lower() in parquet.SUFFIXES
+    if path.suffix.lower() not in _FORMATS and not partitions:
+        known = ", ".join(sorted([*_FORMATS, *parquet.SUFFIXES]))
+        raise SnakedrizError(
+            f"{path}: unknown type of catalogue; expected one of {known}, or a folder of Parquet files"
+        )
+    if not path.exists():
         raise SnakedrizError(
             f"{path}: the reference catalogue {name} is not there; put it there or correct `catalogs:`"
         )
+    if partitions:
+        try:
+            return normalise(parquet.read(path, (COLUMNS[0][3], COLUMNS[1][3]), box), name, str(path))
+        except (OSError, ValueError) as error:
+            if isinstance(error, SnakedrizError):
+                raise
+            raise SnakedrizError(f"{path}: cannot be read as Parquet: {error}") from error
     try:
         table = Table.read(path, format=_FORMATS[path.suffix.lower()])
     except Exception as error:  # readers raise almost anything on malformed files
@@ -144,8 +159,9 @@ def normalise(table: Table, name: str, source: str) -> Table:
     for column in table.colnames:
         names.setdefault(column.lower(), column)
     out = Table(meta={"name": name, "file": source})
-    if "field" in table.meta:  # what a fetched catalogue was asked for
-        out.meta["field"] = list(table.meta["field"])
+    for key in ("field", "service", "query", "parts"):  # what a fetched catalogue was asked for, and of whom
+        if key in table.meta:
+            out.meta[key] = table.meta[key]
     for column, unit, kind, aliases in (*COLUMNS, *OPTIONAL):
         try:
             values = _column(table, names, aliases, kind, unit)
@@ -219,7 +235,7 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep", parallax
     known = np.isfinite(epoch)
     years = np.where(known, epoch_jyear - epoch, 0.0)
     pmra, pmdec = np.asarray(out["pmra"], dtype=float), np.asarray(out["pmdec"], dtype=float)
-    has_pm = np.isfinite(pmra) & np.isfinite(pmdec)
+    has_pm = with_motion(out)
     move = np.flatnonzero(has_pm & known & (years != 0))
     if len(move):
         start = SkyCoord(
@@ -262,21 +278,9 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep", parallax
     return out
 
 
-def at_epochs(
-    table: Table, epochs: Mapping[str, float], pm_policy: str = "keep", parallax: bool = False
-) -> dict[str, Table]:
-    """Move a catalogue to the mid-time of each exposure: `at_epoch` by rootname.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        From `load_catalog`.
-    epochs : mapping
-        From rootname to Julian year (`field.epoch`).
-    pm_policy, parallax
-        As for `at_epoch`.
-    """
-    return {root: at_epoch(table, epoch, pm_policy, parallax) for root, epoch in sorted(epochs.items())}
+def with_motion(table: Table) -> NDArray[np.bool_]:
+    """Whether rows of a catalogue in normal form have a proper motion."""
+    return np.isfinite(np.asarray(table["pmra"], dtype=float)) & np.isfinite(np.asarray(table["pmdec"], dtype=float))
 
 
 def _add_parallax(table: Table, epoch_jyear: float) -> int:

@@ -19,6 +19,8 @@ from .files import read_json
 
 #: Candidates in the order in which they are made.
 CANDIDATES = ("default", "apriori", "aposteriori", "visit")
+#: What may be kept, the most first.
+KEEP = ("all", "candidates", "final")
 #: What each environment variable switches: key of the result, candidate.
 SWITCHES = {
     "ASTROMETRY_APPLY_APRIORI": ("apply_apriori", "apriori"),
@@ -77,7 +79,9 @@ def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None 
     schema = read_schema("config") if schema is None else schema
     result = _complete(dict(config), schema)
     if isinstance(result.get("associations"), str) and result["associations"] != "all":
-        result["associations"] = re.split(r"[,\s]+", result["associations"].strip(" ,[]"))
+        given = result["associations"].strip()
+        names = _listed(given) if given.endswith(".txt") else given.strip(" ,[]")
+        result["associations"] = re.split(r"[,\s]+", names)
     group = result.get("visit", {}).get("group")
     if isinstance(group, str) and group != "auto":
         result["visit"]["group"] = yaml.safe_load(group)
@@ -93,6 +97,20 @@ def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None 
     if errors:
         raise SnakedrizError("configuration: " + "; ".join(errors))
     return result
+
+
+def _listed(path: str) -> str:
+    """Return the names in a file of associations, without what follows a #."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SnakedrizError(
+            f"associations: {path}: cannot be read ({error}); give the path of a text file with one rootname a line"
+        ) from error
+    names = " ".join(line.partition("#")[0] for line in lines).strip()
+    if not names:
+        raise SnakedrizError(f"associations: {path}: names no association; expected one rootname a line")
+    return names
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
@@ -273,6 +291,12 @@ def environment_switches(environ: Mapping[str, str]) -> dict[str, bool]:
     return switches
 
 
+def kinds_of_fit(config: Mapping[str, Any]) -> list[str]:
+    """Return ``<method>_<geometry>`` of every fit to try with a catalogue, in order of preference."""
+    fitting = config["fitting"]
+    return [f"{method}_{geometry}" for method in fitting["methods"] for geometry in fitting["geometries"]]
+
+
 def reference_directories(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     """Return where reference files are: from ``jref``, ``iref`` and ``uref`` to a folder, as far as they are set.
 
@@ -288,11 +312,12 @@ def reference_directories(config: Mapping[str, Any], environ: Mapping[str, str])
     return {name: folder for name, folder in found.items() if folder}
 
 
-def fetched_references(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the folders of fetched reference files that stand for the variables nobody has set, where they exist."""
-    unset = [name for name in REFERENCE_VARIABLES if not (config["references"].get(name) or environ.get(name))]
-    folders = {name: Path(config["fetched"]) / "references" / name for name in unset}
-    return {name: str(folder) for name, folder in folders.items() if folder.is_dir()}
+def reference_variable(rootname: str) -> str:
+    """Return which of `REFERENCE_VARIABLES` stands for the reference files of an exposure or association.
+
+    By its first letter, which is that of the instrument: j ACS, i WFC3, u WFPC2.
+    """
+    return next((name for name in REFERENCE_VARIABLES if name[0] == rootname[:1]), REFERENCE_VARIABLES[0])
 
 
 def check_output(path: str | Path) -> None:

@@ -83,6 +83,8 @@ class Member:
         Corners of each chip in the plane under the initial WCS (px).
     matrix, shift : arrays
         Correction: position = matrix @ start + shift (px).
+    motion : array, shape (n, 2) or (0, 2)
+        Proper motion that was taken off `start` (`snakedriz.epochs`), px; empty for none.
     """
 
     rootname: str
@@ -99,6 +101,7 @@ class Member:
     shift: Array = field(default_factory=lambda: np.zeros(2))
     tied: bool = False
     relative: dict[str, Any] = field(default_factory=dict)
+    motion: Array = field(default_factory=lambda: np.empty((0, 2)))
 
     @property
     def uv(self) -> Array:

@@ -153,14 +153,18 @@ def record(table: Table, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def front_page(table: Table, notes: Mapping[str, str], amounts: Sequence[float] = (0.0, 0.2, 0.5, 1.0)) -> str:
+#: Columns of the front page's table: verdict, and displacements in px.
+FRONT_PAGE = {"measured": (0.0, 0.2, 0.5, 1.0), "documented": (0.0, 1.0), "drizzlepac": (0.0, 1.0)}
+
+
+def front_page(table: Table, notes: Mapping[str, str]) -> str:
     """Markdown table for the README: the three verdicts side by side, "not verified/tried"."""
-    columns = [(verdict, amount) for verdict in ("measured", "documented", "drizzlepac") for amount in amounts]
-    found = {verdict: counts(table, "shift", verdict, amounts) for verdict, _ in columns}
-    lines = ["| field | " + " | ".join(f"{v if a == amounts[0] else ''} {a:g} px".strip() for v, a in columns) + " |"]
+    found = {verdict: counts(table, "shift", verdict, amounts) for verdict, amounts in FRONT_PAGE.items()}
+    columns = [(verdict, amount) for verdict, amounts in FRONT_PAGE.items() for amount in amounts]
+    lines = ["| detector, exposures: field | " + " | ".join(f"{v}, {a:g} px" for v, a in columns) + " |"]
     lines.append("|---|" + "---|" * len(columns))
     for case, row in found["measured"].items():
-        if set(row) == set(amounts):
+        if set(row) == set(FRONT_PAGE["measured"]):
             cells = " | ".join(found[verdict][case][amount] for verdict, amount in columns)
             lines.append(f"| {notes[case]} | {cells} |")
     return "\n".join(lines) + "\n"

@@ -153,3 +153,28 @@ def test_a_field_too_small_is_refused(client, tmp_path):
     area.check_covers(table, "c.ecsv", [inside])
     with pytest.raises(ValueError, match="does not cover"):
         area.check_covers(table, "c.ecsv", [inside + np.array([0, 0.1])])
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"# 2 objects\r\nra,dec,mag\r\n1,2,3\r\n1,2,15", failures.Truncated),  # was it 15.5?
+        (b"# 3 objects\r\nra,dec,mag\r\n1,2,3\r\n1,2,15\r\n", failures.Incomplete),
+        (b"# 2 objects\r\nra,dec,mag\r\n1,2,3\r\n1,2,15\r\n", None),
+    ],
+)
+def test_the_end_of_an_answer_without_length(body, error):
+    if error is None:
+        assert len(stsci_catalogs.parse(body, "s", "http://x")) == 2
+        return
+    with pytest.raises(error):
+        stsci_catalogs.parse(body, "s", "http://x")
+
+
+def test_names_of_columns_in_capitals_in_any_order_and_more_of_them(client, tmp_path):
+    columns = "hstID,EPOCH,DEC,DEC_ERROR,Mag,objID,RA,ra_error,pmDEC,pmRA"
+    with serve(lambda request: csv(["N1,2016.0,-60.01,0.2,18.5,7,10.01,0.1,-3.25,5.5"], columns)) as server:
+        table = fetch(server, client, tmp_path / "c.ecsv")
+    assert [table[c][0] for c in ("RA", "DEC", "ra_error", "pmra", "pmdec", "mag", "epoch")] == [
+        10.01, -60.01, 0.1, 5.5, -3.25, 18.5, 2016.0,
+    ]  # fmt: skip

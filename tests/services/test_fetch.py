@@ -82,14 +82,14 @@ def config(small_visit, tmp_path):
 
 def test_keeper(config, tmp_path, small_visit):
     before = {path: sha256(path) for path in small_visit.flc[0].parent.iterdir()}
+    fetched = tmp_path / "fetched"
     with serve(outside) as server:
         keeper = keeping.Keeper(config, addresses(server))
-        keeper.catalog("jdemo1", "GAIAeDR3")
-        keeper.headerlets("jdemo1")
-        keeper.offsets("jdemo1")
+        keeper.catalog(fetched / "catalogs" / "jdemo1_GAIAeDR3.ecsv", "jdemo1", "GAIAeDR3")
+        keeper.headerlets(fetched / "headerlets" / "jdemo1" / "index.ecsv", "jdemo1")
+        keeper.offsets(fetched / "offsets" / "jdemo1.ecsv", "jdemo1")
         keeper.references("jdemo1")
         assert len(server.asked) == 1 + 2 + 2  # one question for the field, one for each exposure
-    fetched = tmp_path / "fetched"
     assert len(Table.read(fetched / "catalogs" / "jdemo1_GAIAeDR3.ecsv")) == 1
     assert len(Table.read(fetched / "headerlets" / "jdemo1" / "index.ecsv")) == 0
     assert len(Table.read(fetched / "offsets" / "jdemo1.ecsv")) == 2

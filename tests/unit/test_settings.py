@@ -47,7 +47,8 @@ def test_the_contract():
         "policy": "documented", "rank": ["visit", "aposteriori", "apriori", "default"], "choose": None, "limits": {},
         "drizzlepac_numbers": True,
     }  # fmt: skip
-    assert found["catalogs"] == [{"name": "GAIAeDR3", "file": "gaia.ecsv", "epoch": None}]
+    options = {"epoch": None, "without_pm": "keep", "parallax": False}
+    assert found["catalogs"] == [{"name": "GAIAeDR3", "file": "gaia.ecsv", **options}]
 
 
 def test_the_demo_configuration_is_valid():

@@ -324,7 +324,7 @@ def test_final_exposure_and_headerlet(small_visit, default_skeletons, tmp_path):
     row = {"candidate": "apriori", "registration": {"worst_px": 0.02, "error_px": 0.005, "of": "x"}, "astrometry": None}
     finals.write_exposure(
         owner, _bundle(tmp_path, default_skeletons), small_visit.flc[0], tmp_path / "cr.fits", inventory,
-        {"winner": "apriori", "candidates": [row]}, out, hlet,
+        {"winner": "apriori", "candidates": [row], "catalogs": []}, out, hlet,
     )  # fmt: skip
     with fits.open(out) as made, fits.open(small_visit.flc[0]) as given:
         np.testing.assert_allclose(corners(made), expected, rtol=0, atol=MICROARCSEC / 3600)

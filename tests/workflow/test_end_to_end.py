@@ -27,6 +27,15 @@ def finished(tmp_path_factory):
     return folder, truth, done, inputs
 
 
+def test_no_job_takes_more_than_its_estimate(finished):
+    """Time, memory and bytes written of every job of the demo's visit, against what its rule asked for."""
+    folder, _, done, _ = finished
+    account = min((folder / "results/runs").glob("*.json"))
+    found = read_json(account)
+    assert sum(rule["jobs"] for rule in found["rules"].values()) == len(done.rules) - 1  # without `all`
+    assert found["exceeded"] == []
+
+
 def test_the_fit_is_promoted_and_the_product_is_true(finished):
     """Product stars within 2 mas of truth in the median (the goal of the design).
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..errors import SnakedrizError
 from .transport import Budget, Client
@@ -51,3 +52,23 @@ def client(key: str, config: Mapping[str, Any]) -> Client:
     """Return a client of a service with the budget of the configuration (`attempts`, `timeout`, `seconds`)."""
     limits = {name: config[name] for name in ("attempts", "timeout", "seconds") if config.get(name) is not None}
     return Client(SERVICES[key][0], Budget(**limits))
+
+
+def secrets(config: Mapping[str, Any], environ: Mapping[str, str]) -> set[str]:
+    """Return what must not be shown: credentials in addresses of services and proxies, tokens in the environment.
+
+    None of them is sent to a service; they are known so that they can be kept out of logs.
+    """
+    named = re.compile(r"(?i)token|passw|secret|credential|signature|api_?key")
+    variables = {variable for _, _, variable in SERVICES.values() if variable}
+    texts = [str(config[key]) for key in SERVICES if config.get(key)]
+    texts += [value for name, value in environ.items() if name in variables or name.lower().endswith("_proxy")]
+    found = {value for name, value in environ.items() if named.search(name)}
+    for text in texts:
+        parts = urlsplit(text if "//" in text else f"//{text}")
+        user, at, _ = parts.netloc.rpartition("@")
+        if at:
+            found |= {user, user.partition(":")[2]}
+        found |= {value for name, value in parse_qsl(parts.query) if named.search(name)}
+    found |= {unquote(value) for value in found}
+    return {value for value in found if len(value) >= 4}

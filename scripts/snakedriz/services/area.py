@@ -34,11 +34,6 @@ class Cone:
         return bool(np.all(_separation(self.ra, self.dec, corners) <= self.radius))
 
 
-def visit(rootname: str) -> str:
-    """Return the programme and visit of a rootname: its first six characters (ipppss of ipppssoot)."""
-    return rootname[:6]
-
-
 def _separation(ra: float, dec: float, corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return angles in deg, by the haversine formula."""
     a, d = np.radians(corners).T
@@ -50,30 +45,43 @@ def _separation(ra: float, dec: float, corners: NDArray[np.float64]) -> NDArray[
 def chip_corners(path: str | Path) -> list[NDArray[np.float64]]:
     """Return the corners (RA, DEC in deg) of each chip by the linear WCS of its header: no reference file is needed.
 
+    The inverse of `reference.tangent_plane` (Calabretta & Greisen 2002, A&A 395, 1077, eq. 54 and 55).
+
     Raises
     ------
     SnakedrizError
         If the file has no SCI extension with a WCS.
     """
-    from astropy.io import fits
-    from astropy.wcs import WCS
-
     found = []
     for unit in units(path)[1:]:
         if unit.name[0] != "SCI":
             continue
         try:
-            header = fits.Header()
-            for key in ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2"):
-                header[key] = float(unit.cards[key])
+            keys = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
+            ra0, dec0, x0, y0, *cd = (float(unit.cards[key]) for key in keys)
             nx, ny = int(unit.cards["NAXIS1"]), int(unit.cards["NAXIS2"])
         except (KeyError, TypeError, ValueError) as error:
             raise SnakedrizError(f"{path}: SCI,{unit.name[1]} has no usable WCS ({error})") from error
-        header["CTYPE1"], header["CTYPE2"] = "RA---TAN", "DEC--TAN"
-        box = [(0.5, 0.5), (nx + 0.5, 0.5), (nx + 0.5, ny + 0.5), (0.5, ny + 0.5)]
-        found.append(np.asarray(WCS(header).all_pix2world(box, 1)))
+        box = np.array([(0.5, 0.5), (nx + 0.5, 0.5), (nx + 0.5, ny + 0.5), (0.5, ny + 0.5)])
+        xi, eta = np.radians(np.array(cd).reshape(2, 2) @ (box - (x0, y0)).T)
+        d0 = np.radians(dec0)
+        down = np.cos(d0) - eta * np.sin(d0)
+        ra = np.degrees(np.arctan2(xi, down)) + ra0
+        dec = np.degrees(np.arctan2(np.sin(d0) + eta * np.cos(d0), np.hypot(xi, down)))
+        found.append(np.column_stack([ra % 360, dec]))
     if not found:
         raise SnakedrizError(f"{path}: has no SCI extension, so its place on the sky is not known")
+    return found
+
+
+def corners(paths: Iterable[str | Path]) -> list[NDArray[np.float64]]:
+    """Return the corners of every chip of exposures; a damaged one is left out, its own inventory job reports it."""
+    found: list[NDArray[np.float64]] = []
+    for path in sorted(map(str, paths)):
+        try:
+            found += chip_corners(path)
+        except SnakedrizError as error:
+            print(f"left out of the field: {error}")
     return found
 
 
@@ -85,10 +93,10 @@ def cone(paths: Iterable[str | Path], margin_arcsec: float = MARGIN_ARCSEC) -> C
     SnakedrizError
         If there is no exposure, or they are not one field.
     """
-    corners = [corner for path in sorted(map(str, paths)) for corner in chip_corners(path)]
-    if not corners:
+    outlines = corners(paths)
+    if not outlines:
         raise SnakedrizError("no exposure to ask a catalogue for; put the exposures into the input folder first")
-    every = np.vstack(corners)
+    every = np.vstack(outlines)
     ra, dec = (round(value, 5) for value in mean_direction(every))
     ra %= 360
     radius = float(np.max(_separation(ra, dec, every))) + margin_arcsec / 3600
@@ -112,7 +120,7 @@ def check_covers(table: Table, path: str | Path, polygons: Sequence[ArrayLike]) 
     polygons : list of arrays
         Outlines of the chips (RA, DEC in deg).
     """
-    if "field" in table.meta and len(polygons) and not Cone(*map(float, table.meta["field"])).covers(polygons):
+    if table.meta.get("field") and len(polygons) and not Cone(*map(float, table.meta["field"])).covers(polygons):
         raise SnakedrizError(
             f"{path}: was asked for a cone of {table.meta['field'][2]} deg around {table.meta['field'][0]}, "
             f"{table.meta['field'][1]}, which does not cover all exposures; remove it and run `snakemake fetch` with "

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import io
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +19,14 @@ from astropy.table import Table
 
 from ..errors import SnakedrizError
 from ..fastheader import units
-from ..files import sha256, whole, write_table
-from . import failures, provenance, replies, transport
+from ..files import read_json, sha256, whole, write_json
+from . import cache, failures, provenance, replies, transport
 from .addresses import address, client
+from .failures import ServiceError, public
 from .transport import Client
+
+#: Beside the headerlets of one exposure in the cache: what they are.
+ANSWER = "answer.json"
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,13 @@ def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
     """
     url = f"{base}/observation/read/{quote(rootname)}"
     answer = asker.ask(url, transport.XML, accept=(404,), headers={"Content-Type": "text/xml"})
-    root = replies.tree(answer.content, asker.service, url)
+    try:
+        root = replies.tree(answer.content, asker.service, url)
+    except ServiceError as error:
+        if answer.status_code != 404:
+            raise
+        other = f"status 404, and not the words for an unknown exposure; it begins with {answer.content[:60]!r}"
+        raise failures.Refused(asker.service, url, other) from error
     message, status = replies.text(root, "msg") or "", replies.text(root, "status") or ""
     if answer.status_code == 404 or status.upper() == "ERROR":
         if "not found" in message.lower():
@@ -92,14 +105,27 @@ def headerlet(asker: Client, base: str, rootname: str, wcsname: str) -> bytes:
     return body
 
 
+def _ask(folder: Path, asker: Client, base: str, root: str) -> None:
+    """Put all headerlets of an exposure into a folder, with answer.json, which says what they are."""
+    found = solutions(asker, base, root)
+    listed = {"when": provenance.when(asker), "version": provenance.server(asker)}
+    rows = []
+    for solution in sorted(found or (), key=lambda one: one.wcsname):
+        name = f"{root}_{hashlib.sha256(solution.wcsname.encode()).hexdigest()[:8]}_hlet.fits"
+        (folder / name).write_bytes(headerlet(asker, base, root, solution.wcsname))
+        rows.append([root, solution.wcsname, solution.best, solution.identifier, name, sha256(folder / name)])
+    write_json(folder / ANSWER, {"known": found is not None, "rows": rows, **listed})
+
+
 def fetch(
     folder: str | Path,
     rootnames: Sequence[str],
     config: Mapping[str, Any],
     environ: Mapping[str, str],
     asker: Client | None = None,
+    index: str = "index.ecsv",
 ) -> Table:
-    """Keep all solutions of some exposures: ``<root>_<hash of WCSNAME>_hlet.fits`` and ``index.ecsv``.
+    """Keep all solutions of some exposures: ``<root>_<hash of WCSNAME>_hlet.fits`` and an index.
 
     Parameters
     ----------
@@ -111,11 +137,13 @@ def fetch(
         `services` of the configuration, and usually `os.environ`.
     asker : Client, optional
         In place of the one that the configuration gives.
+    index : str
+        Name of the index.
 
     Returns
     -------
     `~astropy.table.Table`
-        The index: rootname, wcsname, best, solution_id, file, sha256. `meta`: `asked` and `unknown` (rootnames).
+        The index: rootname, wcsname, best, solution_id, file, sha256. `meta`: `rootnames` asked for, and `unknown`.
 
     Raises
     ------
@@ -125,33 +153,36 @@ def fetch(
     folder = Path(folder)
     base = address("astrometry", config, environ)
     asker = asker or client("astrometry", config)
+    wanted = sorted(set(rootnames))
     unknown, rows, answers = [], [], []
-    with tempfile.TemporaryDirectory() as scratch:
-        for root in sorted(set(rootnames)):
-            found = solutions(asker, base, root)
-            if found is None:
+    with contextlib.ExitStack() as stack:
+        found = {}
+        for root in wanted:  # all answers before the first file
+            question = {"base": public(base), "rootname": root}
+            ask = functools.partial(_ask, asker=asker, base=base, root=root)
+            found[root] = stack.enter_context(cache.answer(config.get("cache"), "astrometry", question, ask))
+        for root, place in found.items():
+            said = read_json(place / ANSWER)
+            if not said["known"]:
                 unknown.append(root)
                 print(f"{asker.service}: {root}: unknown")
-                continue
-            for solution in sorted(found, key=lambda one: one.wcsname):
-                name = f"{root}_{hashlib.sha256(solution.wcsname.encode()).hexdigest()[:8]}_hlet.fits"
-                path = Path(scratch) / name
-                path.write_bytes(headerlet(asker, base, root, solution.wcsname))
-                row = (root, solution.wcsname, solution.best, solution.identifier, name, sha256(path))
+            for row in said["rows"]:
+                with whole(folder / row[4]) as temporary:
+                    shutil.copyfile(place / row[4], temporary)
                 rows.append(row)
-                answers.append({"rootname": root, "wcsname": solution.wcsname, "bytes": path.stat().st_size,
-                                "sha256": row[-1]})  # fmt: skip
-        folder.mkdir(parents=True, exist_ok=True)
-        for row in rows:
-            with whole(folder / row[4]) as temporary:  # the scratch directory may be another file system
-                temporary.write_bytes((Path(scratch) / row[4]).read_bytes())
-    index = Table(
+            sizes = [{"wcsname": row[1], "bytes": (folder / row[4]).stat().st_size, "sha256": row[5]}
+                     for row in said["rows"]]  # fmt: skip
+            answers.append({"rootname": root, "when": said["when"], "version": said["version"], "headerlets": sizes})
+    table = Table(
         rows=rows or None,
         names=("rootname", "wcsname", "best", "solution_id", "file", "sha256"),
         dtype=(str, str, bool, str, str, str),
-        meta={"asked": sorted(set(rootnames)), "unknown": unknown},
+        meta={"service": asker.service, "rootnames": wanted, "unknown": unknown},
     )
-    write_table(folder / "index.ecsv", index)
-    query = {"rootnames": sorted(set(rootnames))}
-    provenance.write(folder / "index.ecsv", asker, base, query, rows=len(index), answers=answers)
-    return index
+    # the record first: a table that is there is complete, and its record too
+    with whole(folder / index) as temporary:
+        table.write(temporary, format="ascii.ecsv", overwrite=True)
+        provenance.write(
+            folder / index, asker, base, {"rootnames": wanted}, rows=len(table), answers=answers, of=temporary
+        )
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,18 @@ from astropy.table import Table
 
 from .. import reference
 from ..errors import SnakedrizError
-from ..files import write_table
-from . import failures, provenance, stsci_catalogs, virtual_observatory
+from ..files import whole, write_table
+from . import cache, failures, provenance, stsci_catalogs, virtual_observatory
 from .addresses import address, client
 from .area import Cone
+from .failures import public
 from .transport import Client
 
 #: Which service of `addresses.SERVICES` answers for each value of `service` of a catalogue.
 SOURCES = {"stsci": "catalogs", "gaia": "tap", "vizier": "vizier"}
+
+#: Name of the table in the cache.
+TABLE = "table.ecsv"
 
 
 def fetch(
@@ -62,9 +67,23 @@ def fetch(
     """
     base = address(SOURCES[source], config, environ)
     asker = asker or client(SOURCES[source], config)
+    mindet = int(config.get("mindet") or 5)
+    question = {"base": public(base), "source": source, "catalog": name, "cone": [cone.ra, cone.dec, cone.radius],
+                "mindet": mindet}  # fmt: skip
+
+    def ask(folder: Path) -> None:
+        _ask(folder / TABLE, name, source, cone, mindet, asker, base)
+
+    with cache.answer(config.get("cache"), SOURCES[source], question, ask) as place:
+        with whole(path) as temporary:
+            shutil.copyfile(place / TABLE, temporary)
+            provenance.copy(place / TABLE, path)
+        return Table.read(place / TABLE, format="ascii.ecsv")
+
+
+def _ask(path: Path, name: str, source: str, cone: Cone, mindet: int, asker: Client, base: str) -> None:
     query: dict[str, Any] = {"catalog": name, "ra": cone.ra, "dec": cone.dec, "radius_deg": cone.radius}
     if source == "stsci":
-        mindet = int(config.get("mindet") or 5)
         found, asked = stsci_catalogs.query(asker, base, name, cone, mindet=mindet)
         query |= {"CAT": stsci_catalogs.ALIASES.get(name, name), "FORMAT": "CSV", "MINDET": mindet}
     elif source == "gaia":
@@ -97,4 +116,3 @@ def fetch(
         print(f"{asker.service}: no object of {name} within {cone.radius} deg of {cone.ra}, {cone.dec}")
     write_table(path, table)
     provenance.write(path, asker, base, query, rows=len(table))
-    return table

@@ -6,6 +6,8 @@ wrong checksum in place.
 
 from __future__ import annotations
 
+import functools
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,13 @@ from typing import Any
 
 from ..errors import SnakedrizError
 from ..fastheader import primary_cards
+from ..files import whole
 from ..reference_files import names_file
+from . import cache as answers
 from . import failures, provenance
 from .addresses import address, client
 from .download import download
-from .failures import ServiceError
+from .failures import ServiceError, public
 from .transport import Client
 
 #: Keywords whose files are fetched.
@@ -140,7 +144,6 @@ def fetch(
     base = address("crds", config, environ)
     found: dict[str, str] = {}
     server: dict[str, Any] = {}
-    context = ""
     for file in files:
         own = (Path(folders[file.variable]) if folders.get(file.variable) else Path(cache) / file.variable) / file.name
         found[file.name] = str(own)
@@ -148,10 +151,14 @@ def fetch(
             continue
         asker = asker or client("crds", config)
         try:
-            if not server:
-                server = dict(call(asker, base, "get_server_info"))
-                context = str(call(asker, base, "get_default_context", "hst", None))
-            _one(asker, base, server, context, file, own)
+            if config.get("cache"):
+                question = {"base": public(base), "file": file.name}
+                ask = functools.partial(_for_all, asker=asker, base=base, server=server, file=file, path=own)
+                with answers.answer(config["cache"], "crds", question, ask) as place:
+                    if not own.is_file():
+                        _copy(place / file.name, own)
+            else:
+                _one(asker, base, server, file, own)
         except ServiceError as error:
             raise type(error)(
                 error.service,
@@ -163,7 +170,24 @@ def fetch(
     return found
 
 
-def _one(asker: Client, base: str, server: Mapping[str, Any], context: str, file: Wanted, path: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
+    with whole(target) as temporary:
+        shutil.copyfile(source, temporary)
+        provenance.copy(source, target)
+
+
+def _for_all(folder: Path, asker: Client, base: str, server: dict[str, Any], file: Wanted, path: Path) -> None:
+    """Fetch a file to where this workflow wants it, where a part of it is resumed, and put a copy into the cache."""
+    _one(asker, base, server, file, path)
+    _copy(path, folder / file.name)
+
+
+def _one(asker: Client, base: str, server: dict[str, Any], file: Wanted, path: Path) -> None:
+    """Fetch a file; what the server says of itself is asked once and put into `server`."""
+    if not server:
+        said = dict(call(asker, base, "get_server_info"))
+        server.update(said, default_context=str(call(asker, base, "get_default_context", "hst", None)))
+    context = server["default_context"]
     info = call(asker, base, "get_file_info", context, file.name)
     try:
         place = server["reference_url"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,12 @@ from urllib.parse import quote
 
 from astropy.table import Table
 
-from ..files import write_table
+from ..files import read_json, whole, write_json
 from ..guidestar import COLUMNS
-from . import failures, provenance, replies, transport
+from . import cache, failures, provenance, replies, transport
 from .addresses import address, client
+from .astrometry_db import ANSWER
+from .failures import public
 from .transport import Client
 
 #: The names of the columns that hold numbers begin so.
@@ -84,17 +87,31 @@ def fetch(
     base = address("guide_stars", config, environ)
     asker = asker or client("guide_stars", config)
     wanted = sorted(set(rootnames))
-    found = {root: offset(asker, base, root) for root in wanted}
-    unknown = [root for root in wanted if found[root] is None]
-    for root in unknown:
-        print(f"{asker.service}: {root}: unknown")
-    rows = [row for row in found.values() if row is not None]
+    rows, unknown, answers = [], [], []
+    for root in wanted:
+        question = {"base": public(base), "rootname": root}
+        ask = functools.partial(_ask, asker=asker, base=base, root=root)
+        with cache.answer(config.get("cache"), "guide_stars", question, ask) as place:
+            said = read_json(place / ANSWER)
+        answers.append({"rootname": root, "when": said["when"], "version": said["version"]})
+        if said["row"] is None:
+            unknown.append(root)
+            print(f"{asker.service}: {root}: unknown")
+        else:
+            rows.append(said["row"])
     table = Table(
         {c: [row[c] for row in rows] for c in COLUMNS},
         names=COLUMNS,
         dtype=[float if c.startswith(_NUMBER) else str for c in COLUMNS],
-        meta={"asked": wanted, "unknown": unknown},
+        meta={"service": asker.service, "rootnames": wanted, "unknown": unknown},
     )
-    write_table(path, table)
-    provenance.write(path, asker, base, {"rootnames": wanted}, rows=len(table))
+    with whole(path) as temporary:
+        table.write(temporary, format="ascii.ecsv", overwrite=True)
+        provenance.write(path, asker, base, {"rootnames": wanted}, rows=len(table), answers=answers, of=temporary)
     return table
+
+
+def _ask(folder: Path, asker: Client, base: str, root: str) -> None:
+    row = offset(asker, base, root)
+    about = {"when": provenance.when(asker), "version": provenance.server(asker)}
+    write_json(folder / ANSWER, {"row": row, **about})

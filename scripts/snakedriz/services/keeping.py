@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ from astropy.table import Table
 from .. import association, settings
 from ..errors import SnakedrizError
 from ..files import sha256, write_table
-from . import archive, area, astrometry_db, catalogs, crds_files, guide_stars
+from . import archive, area, astrometry_db, catalogs, crds_files, guide_stars, kept
 
 #: What belongs in each folder of fetched files, for a person without a connection.
 CONTENTS = {
@@ -20,6 +21,9 @@ CONTENTS = {
     "*_hlet.fits beside it; without any, a table with these columns and no rows",
     "offsets": "a table of guide-star offsets with the columns of the service's reply (rootname, deltaRA, ...)",
 }
+
+#: The key at the end of a further file's name.
+KEYED = re.compile(r"_[0-9a-f]{8}$")
 
 
 class Keeper:
@@ -44,31 +48,37 @@ class Keeper:
         self.config, self.environ = config, environ
         self.services = config["services"]
         self.folder = Path(config["fetched"])
+        self.group = config["visit"]["group"]
+
+    def _index(self) -> association.FileIndex:
+        return association.FileIndex(self.config["input"], exclude=[self.config["output"]])
 
     def _exposures(self, visit: str) -> dict[str, str]:
         """Return one calibrated file of every exposure of a visit, by rootname."""
-        index = association.FileIndex(self.config["input"], exclude=[self.config["output"]])
-        roots = [root for root in index.rootnames("flt", "flc") if area.visit(root) == visit]
-        if not roots:
+        found = kept.exposures(self._index(), visit, self.group)
+        if not found:
             raise SnakedrizError(f"{self.config['input']}: has no exposure (FLT, FLC) of the visit {visit}")
-        return {root: (index.paths(root, "flc") or index.paths(root, "flt"))[0] for root in roots}
+        return found
 
-    def catalog(self, visit: str, name: str) -> None:
+    def _uncovered(self, visit: str, kind: str) -> list[str]:
+        """Return the exposures of a visit that no table of a kind was asked for."""
+        return kept.uncovered(kept.files(kept.first(self.folder, kind, visit)), self._exposures(visit))
+
+    def catalog(self, path: str | Path, visit: str, name: str) -> None:
         """Fetch a reference catalogue for all exposures of a visit."""
         source = next(entry["service"] for entry in self.config["catalogs"] if entry["name"] == name)
         cone = area.cone(self._exposures(visit).values())
-        path = self.folder / "catalogs" / f"{visit}_{name}.ecsv"
         catalogs.fetch(path, name, source, cone, self.services, self.environ)
 
-    def headerlets(self, visit: str) -> None:
-        """Fetch all solutions of all exposures of a visit."""
-        folder = self.folder / "headerlets" / visit
-        astrometry_db.fetch(folder, list(self._exposures(visit)), self.services, self.environ)
+    def headerlets(self, index: str | Path, visit: str) -> None:
+        """Fetch all solutions of the exposures of a visit that were not asked for yet."""
+        wanted = self._uncovered(visit, "headerlets")
+        path = Path(index)
+        astrometry_db.fetch(path.parent, wanted, self.services, self.environ, index=path.name)
 
-    def offsets(self, visit: str) -> None:
-        """Fetch the guide-star offsets of all exposures of a visit."""
-        path = self.folder / "offsets" / f"{visit}.ecsv"
-        guide_stars.fetch(path, list(self._exposures(visit)), self.services, self.environ)
+    def offsets(self, path: str | Path, visit: str) -> None:
+        """Fetch the guide-star offsets of the exposures of a visit that were not asked for yet."""
+        guide_stars.fetch(path, self._uncovered(visit, "offsets"), self.services, self.environ)
 
     def references(self, visit: str) -> None:
         """Fetch the reference files of a visit that are not there, and list all of them."""
@@ -85,7 +95,7 @@ class Keeper:
     def exposures(self, listing: str, names: Sequence[str]) -> None:
         """Download associations of one visit into the input folder, then all that their exposures need."""
         Path(self.config["input"]).mkdir(parents=True, exist_ok=True)
-        index = association.FileIndex(self.config["input"], exclude=[self.config["output"]])
+        index = self._index()
         have = {
             f"{root}_{kind}.fits": path
             for kind in association.KINDS
@@ -99,7 +109,7 @@ class Keeper:
             found = archive.fetch(name, folder, self.services, self.environ, kinds, have)
             rows += [(name, file, path, sha256(path)) for file, path in sorted(found.items())]
             have |= found
-        for visit in sorted({area.visit(name) for name in names}):
+        for visit in sorted({kept.visit(name, self.group) for name in names}):
             self._rest(visit)
         _listing(Path(listing), ("association", "name", "path", "sha256"), rows)
 
@@ -107,34 +117,34 @@ class Keeper:
         """Fetch what a visit needs as the configuration says, as far as it is not there."""
         if not (self.folder / "references" / f"{visit}.ecsv").exists():
             self.references(visit)
+        index = self._index()
         for entry in self.config["catalogs"]:
-            path = self.folder / "catalogs" / f"{visit}_{entry['name']}.ecsv"
-            if entry.get("service") and not self._covers(path, visit):
-                self.catalog(visit, entry["name"])
-        if self.config["solutions"]["headerlets"] == "fetch":
-            self.headerlets(visit)
-        if self.config["solutions"]["offsets"] == "fetch":
-            self.offsets(visit)
-
-    def _covers(self, path: Path, visit: str) -> bool:
-        if not path.exists():
-            return False
-        field = Table.read(path).meta.get("field")
-        corners = [corner for file in self._exposures(visit).values() for corner in area.chip_corners(file)]
-        return field is None or area.Cone(*map(float, field)).covers(corners)
+            if entry.get("service"):
+                _, to_come = kept.catalog(self.folder, visit, index, entry["name"], self.group)
+                if to_come:
+                    self.catalog(to_come, visit, entry["name"])
+        for kind, fetch in (("headerlets", self.headerlets), ("offsets", self.offsets)):
+            if self.config["solutions"][kind] == "fetch":
+                _, to_come = kept.tables(self.folder, kind, visit, index, list(self._exposures(visit)), self.group)
+                if to_come:
+                    fetch(to_come, visit)
 
 
 def _listing(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     write_table(path, Table(rows=list(rows) or None, names=columns, dtype=[str] * len(columns)))
 
 
-def refuse(file: str, folder: str) -> NoReturn:
+def refuse(file: str, folder: str, inputs: str, output: str, group: kept.Group) -> NoReturn:
     """Say what is missing.
 
     Parameters
     ----------
     file : str
         Path below the folder of fetched files, or ``fetch`` for the target itself.
+    folder, inputs, output : str
+        Folders of fetched files, of exposures, of results.
+    group : "auto" or list of lists of str
+        `visit.group` of the configuration.
 
     Raises
     ------
@@ -146,7 +156,24 @@ def refuse(file: str, folder: str) -> NoReturn:
             "fetch: network: false, so nothing is fetched; set `network: true` (--config network=true), or put the "
             f"files into {folder} by hand: " + "; ".join(f"{folder}/{kind}/: {what}" for kind, what in CONTENTS.items())
         )
-    what = CONTENTS.get(file.partition("/")[0], "a file that a service has")
+    kind = file.partition("/")[0]
+    what = CONTENTS.get(kind, "a file that a service has")
+    path = Path(folder) / file
+    there = kept.files(path.with_name(KEYED.sub("", path.stem) + path.suffix)) if kind in CONTENTS else []
+    if there:
+        visit = path.parent.name if kind == "headerlets" else path.name[:6]
+        exposures = kept.exposures(association.FileIndex(inputs, exclude=[output]), visit, group)
+        if kind == "catalogs":
+            shown = [f"{one} (within {cone.radius} deg of {cone.ra}, {cone.dec})" for one in there
+                     if (cone := kept.field(one))]  # fmt: skip
+            lack = f"none of {', '.join(shown)} covers all exposures of the visit {visit}"
+        else:
+            missing = kept.uncovered(there, exposures)
+            lack = f"{', '.join(map(str, there))} were fetched before {', '.join(missing)} came, and do not say of them"
+        raise SnakedrizError(
+            f"{lack}; network: false forbids to ask for it: run `snakemake --config network=true fetch`, or put "
+            f"{what} into {folder}/{file}"
+        )
     raise SnakedrizError(
         f"{folder}/{file} is not there and network: false forbids to fetch it; put there {what}, or set `network: true`"
     )

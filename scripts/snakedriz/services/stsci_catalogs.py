@@ -7,6 +7,7 @@ say which. Proper motions are applied on our side (`reference.at_epoch`).
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
@@ -22,6 +23,8 @@ ALIASES = {"PS1": "PS1DR2"}
 #: Units other than those of the normal form (mas): PS1 gives the errors of mean positions in arcsec.
 UNITS = {"rameanerr": "arcsec", "decmeanerr": "arcsec"}
 _TEXT = ("objid", "source_id", "designation", "name", "id")
+#: A number of rows in the comment that an answer begins with.
+_COUNT = re.compile(r"(?i)\b(\d+) (?:objects|rows|records|sources)\b|\b(?:objects|rows|records) found ?[:=] ?(\d+)")
 _BLANK = ("", "null", "nan", "none")
 
 
@@ -70,17 +73,27 @@ def query(
     asked = {**where, "FORMAT": "CSV", "CAT": ALIASES.get(name, name), "MINDET": str(mindet)}
     url = f"{base}/vo/CatalogSearch.aspx?" + urlencode(asked).replace("+", "%20")
     answer = client.ask(url, transport.CSV, headers={"Accept": "text/csv", "Content-Type": "text/csv"})
-    return parse(answer.content, client.service, url), url
+    measured = "Content-Length" in answer.headers or "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
+    return parse(answer.content, client.service, url, measured), url
 
 
-def parse(body: bytes, service: str, url: str) -> Table:
+def parse(body: bytes, service: str, url: str, measured: bool = False) -> Table:
     """Read an answer: lines that end in CRLF; a comment, the names of the columns, rows.
+
+    Parameters
+    ----------
+    body : bytes
+    service, url : str
+        For errors.
+    measured : bool
+        Whether the protocol says that the body is complete; else its last line must be.
 
     Raises
     ------
     ServiceError
         ServiceSaidError if the first line begins with "Error"; WrongLineEnds; Truncated if a row has another number of
-        fields than there are columns; BadAnswer for anything else that is no table.
+        fields than there are columns or the last line has no end; Incomplete if the comment counts more rows than there
+        are; BadAnswer for anything else that is no table.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -109,6 +122,10 @@ def parse(body: bytes, service: str, url: str) -> Table:
             raise failures.Truncated(
                 service, url, f"row {number} of {len(rows)} has {len(row)} fields, there are {len(names)} columns"
             )
+    if not measured and not text.endswith("\r\n"):
+        raise failures.Truncated(service, url, f"row {len(rows)} has no end, and nothing says that it is the last")
+    if start == 2 and (said := _COUNT.search(lines[0])) and int(said[1] or said[2]) > len(rows):
+        raise failures.Incomplete(service, url, f"{len(rows)} rows, and its first line says {lines[0][:80]!r}")
     table = Table()
     for i, column in enumerate(names):
         table[column] = _values(column, [row[i].strip() for row in rows])

@@ -20,9 +20,10 @@ from .. import __version__
 from . import failures
 from .failures import ServiceError, public
 
-CSV = ("text/csv", "application/csv", "text/plain")
+CSV = ("text/csv", "application/csv", "text/comma-separated-values", "text/plain")
 XML = ("text/xml", "application/xml", "application/x-votable+xml")
-FITS = ("application/fits", "image/fits", "application/octet-stream", "binary/octet-stream")
+FITS = ("application/fits", "application/x-fits", "image/fits", "image/x-fits", "application/octet-stream",
+        "binary/octet-stream")  # fmt: skip
 _HTML = re.compile(rb"\s*(<!doctype\s+html|<html|<head|<body)", re.IGNORECASE)
 _CHUNK = 1 << 16
 
@@ -214,6 +215,8 @@ class Client(requests.Session):
             raise (failures.ServerFault if status >= 500 or status in (408, 429) else failures.Refused)(
                 self.service, query, found
             )
+        if kinds and not 200 <= status < 300:
+            return  # the body says what such a status means, whatever it is called
         if kinds and kind in ("text/html", "application/xhtml+xml"):
             raise failures.HtmlPage(
                 self.service, query, f"a web page instead of data, with status {status} ({self._excerpt(answer)})"
@@ -227,7 +230,7 @@ class Client(requests.Session):
             return
         if not answer.content.strip():
             raise failures.EmptyAnswer(self.service, query, f"status {answer.status_code} and no content")
-        if _HTML.match(answer.content):
+        if _HTML.match(answer.content) and 200 <= answer.status_code < 300:
             raise failures.HtmlPage(
                 self.service,
                 query,

@@ -27,6 +27,7 @@ def make_scene(
     n_stars: int,
     n_galaxies: int,
     mag_range: tuple[float, float],
+    pm_mean: tuple[float, float],
     pm_sigma: float,
     zeropoint: float,
     seed: int,
@@ -43,6 +44,7 @@ def make_scene(
     low, high = (10.0 ** (LUMINOSITY_SLOPE * m) for m in mag_range)
     mags = np.log10(low + (high - low) * star[:, 2]) / LUMINOSITY_SLOPE
     motion = generator(seed, "proper motions").normal(size=(n_stars, 2)).T * pm_sigma
+    motion += np.array(pm_mean)[:, None]
 
     galaxy = generator(seed, "galaxies").uniform(size=(n_galaxies, 5))
     xg, yg = half_size * (2.0 * galaxy[:, 0] - 1.0), half_size * (2.0 * galaxy[:, 1] - 1.0)

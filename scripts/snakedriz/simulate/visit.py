@@ -29,7 +29,7 @@ class Visit:
     mag_range        of the stars, with 10**(0.15 mag) of them per magnitude
     n_reference      rows of the Gaia-like table at most; None for 60
     reference_mag_range  None for the four magnitudes that begin 0.2 below saturation
-    reference_error  1 sigma per axis of the positions in that table, mas; pm_sigma, pm_error in mas/yr
+    reference_error  1 sigma per axis of the positions in that table, mas; pm_mean, pm_sigma, pm_error in mas/yr
     sky              e-/s per pixel; ``cr_rate`` hits per cm2 and s; the others of that group are fractions
     cte_amplitude    fraction of the charge deferred over 2048 rows, in the FLT only
     noise            False for images without photon and read noise
@@ -55,6 +55,7 @@ class Visit:
     n_reference: int | None = None
     reference_mag_range: tuple[float, float] | None = None
     reference_error: float = 1.0
+    pm_mean: tuple[float, float] = (0.0, 0.0)
     pm_sigma: float = 0.0
     pm_error: float = 0.0
     expstart: float = 56112.82084112

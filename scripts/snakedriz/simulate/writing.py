@@ -117,6 +117,7 @@ def _scene(visit: Visit, model: FilterModel, pointings: list[Pointing]) -> Table
         round(visit.n_stars * drawn) + 50,
         round(visit.n_galaxies * drawn) + 50,
         visit.mag_range,
+        visit.pm_mean,
         visit.pm_sigma,
         model.zeropoint,
         visit.seed,
