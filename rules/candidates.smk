@@ -42,7 +42,7 @@ def offsets_file(wildcards):
     given = CONFIG["solutions"]["offsets"]
     if given == "fetch":
         return fetched_tables(wildcards.asn, "offsets")
-    return given or []
+    return [given] if given else []
 
 
 def start_of_fit(wildcards):
