@@ -71,7 +71,7 @@ def in_field(
     mean.remove_column("row")
     each = at_epochs(table[rows], epochs, parallax=parallax)
     for column, own in zip(AT_EXPOSURES, ("RA", "DEC", "sigma"), strict=True):
-        mean[column] = np.array([np.asarray(one[own], dtype=float) for one in each.values()]).T.reshape(len(mean), -1)
+        mean[column] = np.column_stack([np.asarray(one[own], dtype=float) for one in each.values()])
     mean.meta.update(exposures=list(each), epochs=[float(epochs[root]) for root in each])
     return mean
 

@@ -1,22 +1,12 @@
 """Candidates from solutions on real archive headers: what is chosen, where it puts the pixels, what is an outcome."""
 
 import pytest
+from real_headers import assert_same_sky, content_of, copy_of, points, rewrite, set_header, sky_of_headerlet
 from shared_data import shared
 from snakedriz import artefacts, association, headerlets, positions, skeleton, solution_candidates
 from snakedriz import solutions as solutions_
 from snakedriz.errors import SnakedrizError
-from test_solutions_real import (
-    _remove,
-    _set,
-    _stale,
-    _without,
-    assert_same_sky,
-    content_of,
-    copy_of,
-    rewrite,
-    set_extver,
-    sky_of_headerlet,
-)  # fmt: skip
+from test_solutions_damage import remove_keyword, set_extver, stale_chip, without
 
 #: Two exposures of one visit with one distortion model; only the first has FIT_SVM_GAIAeDR3.
 PAIR = {"ib4606c6q": "sample_svm_flc", "ib4606c5q": "sample_ipppssoot_flc"}
@@ -35,9 +25,8 @@ def make(skeletons, way, text, files=(), tmp_path=None):
 
 
 def sky(exposure):
-    """0-based pixels of the grid of `test_solutions_real.points` by the active WCS."""
+    """0-based pixels of the grid of `real_headers.points` by the active WCS."""
     from stwcs.wcsutil import HSTWCS
-    from test_solutions_real import points
 
     chips = skeleton.science_extensions(exposure)
     return {chip: HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(points(), 0) for chip in chips}
@@ -118,9 +107,9 @@ def test_a_stale_headerlet_of_the_archive_is_an_outcome():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (_remove("A_ORDER"), "has no SIP distortion"), (_remove("IDCSCALE"), "has no IDCSCALE"),
-        (_without("SIPWCS", 2), "has no WCS for SCI,2"), (_stale, "the chips did not move together"),
-        (_set("DESTIM", "ib4606c9q"), "was made for ib4606c9q"),
+        (remove_keyword("A_ORDER"), "has no SIP distortion"), (remove_keyword("IDCSCALE"), "has no IDCSCALE"),
+        (without("SIPWCS", 2), "has no WCS for SCI,2"), (stale_chip, "the chips did not move together"),
+        (set_header("DESTIM", "ib4606c9q"), "was made for ib4606c9q"),
     ],
 )  # fmt: skip
 def test_damage_is_an_outcome_with_its_reason(change, says, tmp_path):
@@ -135,7 +124,7 @@ def test_damage_is_an_outcome_with_its_reason(change, says, tmp_path):
 def test_numbers_and_names_are_repaired_in_the_copy_and_recorded(tmp_path):
     path = copy_of("sample_svm_flt", tmp_path)
     expected = sky_of_headerlet(path, 7)
-    rewrite(path, 6, _set("HDRNAME", content_of(path, 7)[0].header["HDRNAME"]))  # two of this name, then
+    rewrite(path, 6, set_header("HDRNAME", content_of(path, 7)[0].header["HDRNAME"]))  # two of this name, then
     set_extver(path, 9, 7)  # two of this number
     one = {"ib4606cpq_flt": skeleton.from_exposure(path)}
     found = make(one, "either", "*-FIT_SVM_GAIADR2", tmp_path=tmp_path)

@@ -23,7 +23,7 @@ from snakedriz.errors import SnakedrizError
 from snakedriz.skeleton import extension_name
 
 
-def _remove(pattern, chips=(1, 2)):
+def remove_keyword(pattern, chips=(1, 2)):
     def change(content):
         for hdu in content:
             if hdu.name == "SIPWCS" and hdu.ver in chips:
@@ -32,26 +32,26 @@ def _remove(pattern, chips=(1, 2)):
     return change
 
 
-def _without(name, version):
+def without(name, version):
     return lambda content: [h for h in content if extension_name(h) != (name, version)]
 
 
-def _stale(content):
+def stale_chip(content):
     content["SIPWCS", 2].header["CRVAL1"] += 2e-6  # 7 mas / 2.4: a chip that moved alone by 3 mas on the sky
 
 
 @pytest.mark.parametrize(
     ("change", "code", "says"),
     [
-        (_remove("A_ORDER"), "no-sip", "SIPWCS,1 has no SIP"),
-        (_remove("B_ORDER", (2,)), "no-sip", "SIPWCS,2 has no SIP"),
-        (_remove("IDCSCALE"), "no-idcscale", "has no IDCSCALE"),
-        (_remove("CRVAL2", (2,)), "keyword-missing", "SIPWCS,2 lacks CRVAL2"),
-        (_remove("TG_EVER", (2,)), "no-chip", "SIPWCS,2 does not say which chip"),
-        (_without("SIPWCS", 2), "chips-missing", "no WCS for SCI,2"),
-        (_without("WCSDVARR", 3), "table-missing", "refers to WCSDVARR,3"),
-        (_without("D2IMARR", 1), "table-missing", "refers to D2IMARR,1"),
-        (_stale, "stale-chip", "SCI,2 is"),
+        (remove_keyword("A_ORDER"), "no-sip", "SIPWCS,1 has no SIP"),
+        (remove_keyword("B_ORDER", (2,)), "no-sip", "SIPWCS,2 has no SIP"),
+        (remove_keyword("IDCSCALE"), "no-idcscale", "has no IDCSCALE"),
+        (remove_keyword("CRVAL2", (2,)), "keyword-missing", "SIPWCS,2 lacks CRVAL2"),
+        (remove_keyword("TG_EVER", (2,)), "no-chip", "SIPWCS,2 does not say which chip"),
+        (without("SIPWCS", 2), "chips-missing", "no WCS for SCI,2"),
+        (without("WCSDVARR", 3), "table-missing", "refers to WCSDVARR,3"),
+        (without("D2IMARR", 1), "table-missing", "refers to D2IMARR,1"),
+        (stale_chip, "stale-chip", "SCI,2 is"),
         (set_header("WCSNAME", "IDC_0461802dj-HSC30"), "other-distortion", "0461802dj, the exposure has 2731450pi"),
         (set_header("DESTIM", "ib4606zzq"), "other-exposure", "was made for ib4606zzq, this is ib4606c6q"),
     ],
