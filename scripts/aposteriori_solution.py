@@ -11,13 +11,7 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     fits = [read_json(path) for path in snakemake.input.fits]
-    if not snakemake.params.enabled:
-        chosen, reason = None, "switched off by ASTROMETRY_COMPUTE_APOSTERIORI"
-    elif not fits:
-        chosen, reason = None, "no reference catalogue given (catalogs)"
-    else:
-        index, reason = fit_selection.select(fits)
-        chosen = None if index is None else fits[index]
+    chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
     skeletons = candidates.starting_point(snakemake.input.start)[1] if chosen else {}
     solution = candidates.aposteriori(skeletons, chosen, reason)
     solution["fits"] = candidates.fit_summaries(fits, snakemake.input.fits, chosen)

@@ -11,13 +11,8 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     fits = [read_json(path) for path in snakemake.input.fits]
-    if not snakemake.params.enabled:
-        chosen, reason = None, "switched off by ASTROMETRY_COMPUTE_APOSTERIORI"
-    elif not fits:
-        chosen, reason = None, "no reference catalogue given (catalogs)"
-    else:
-        index, reason = fit_selection.select(fits)
-        chosen = None if index is None else fits[index]
+    chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
+    if fits:
         reason = f"visit {fits[0]['visit']} ({', '.join(fits[0]['associations'])}): {reason}"
     skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
     solution = candidates.aposteriori(skeletons, chosen, reason, candidate="visit")

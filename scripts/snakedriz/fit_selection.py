@@ -24,6 +24,24 @@ def rms_error(fit: Mapping[str, Any]) -> float:
     return float(fit["total_rms_mas"]) / math.sqrt(2.0 * n)
 
 
+def adopt(fits: Sequence[Mapping[str, Any]], enabled: bool) -> tuple[Mapping[str, Any] | None, str]:
+    """Return the fit that becomes a candidate, or None, and why.
+
+    Parameters
+    ----------
+    fits : sequence of mappings
+        As in `select`; none without a reference catalogue.
+    enabled : bool
+        False where the environment switches fits off.
+    """
+    if not enabled:
+        return None, "switched off by ASTROMETRY_COMPUTE_APOSTERIORI"
+    if not fits:
+        return None, "no reference catalogue given (catalogs)"
+    index, reason = select(fits)
+    return None if index is None else fits[index], reason
+
+
 def select(fits: Sequence[Mapping[str, Any]]) -> tuple[int | None, str]:
     """Select a fit.
 
