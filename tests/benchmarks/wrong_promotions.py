@@ -8,7 +8,8 @@ through runastrodriz. For every product: the median offset of its stars from the
 its stars (px). A promotion is wrong if the offset exceeds the best candidate's by more than OFFSET or the width by more
 than WIDTH. Widths are held against those candidates only that are as near the truth as the best: where exposures
 disagree, cosmic-ray rejection eats the wings of the stars, and what is left of them is narrower than any. runastrodriz
-keeps no products of its candidates; its own is held against the best of ours, on the same exposures. DIR/wrong_promotions.json has all numbers. Linux only, about four minutes per visit.
+keeps no products of its candidates; its own is held against the best of ours, on the same exposures.
+DIR/wrong_promotions.json has all numbers. Linux only, about four minutes per visit.
 """
 
 from __future__ import annotations
