@@ -69,10 +69,12 @@ def in_field(
     mean = reference.cut_to_footprint(mean, polygons, margin_arcsec)
     rows = np.asarray(mean["row"], dtype=int)
     mean.remove_column("row")
+    mean.meta.update(exposures=list(epochs), epochs=[float(epochs[root]) for root in epochs])
+    if not len(mean):
+        return mean  # astropy cannot read a column of vectors without rows back from ECSV
     each = at_epochs(table[rows], epochs, parallax=parallax)
     for column, own in zip(AT_EXPOSURES, ("RA", "DEC", "sigma"), strict=True):
-        mean[column] = np.column_stack([np.asarray(one[own], dtype=float) for one in each.values()])
-    mean.meta.update(exposures=list(each), epochs=[float(epochs[root]) for root in each])
+        mean[column] = np.column_stack([np.asarray(each[root][own], dtype=float) for root in epochs])
     return mean
 
 
