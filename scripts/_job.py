@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import socket
 import sys
 import time
@@ -13,16 +12,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+import _blas  # noqa: F401  before numpy
 from snakedriz import accounting, artefacts, usage
 from snakedriz.errors import SnakedrizError
-
-# Threads inside libraries would only compete with the other jobs of the workflow.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-# OpenBLAS picks its kernels by the CPU, and with them the last bits of a fit: these run wherever there is AVX2.
-_cpu = Path("/proc/cpuinfo")
-if _cpu.exists() and "avx2" in _cpu.read_text(encoding="ascii", errors="replace")[:4000].split():
-    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 
 class _Without(io.TextIOBase):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import _blas  # noqa: F401  before numpy
 from snakedriz.demo import report
 from snakedriz.files import whole
 

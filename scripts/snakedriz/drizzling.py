@@ -221,10 +221,15 @@ def drizzle(
 def _finish_header(
     path: Path, name: str, exposures: Sequence[Exposure], finish: Callable[[fits.HDUList], None] | None
 ) -> None:
-    """Replace what depends on the clock or the scratch directory in a product's headers, and add what is asked for."""
+    """Replace what depends on the clock, the scratch directory or the installation in a product's headers.
+
+    Then add what is asked for.
+    """
     stamp = str(exposures[0].skeleton[0].header.get("DATE-OBS", "")).strip()
     with fits.open(path, mode="update", memmap=True) as hdul:
         hdul[0].header["FILENAME"] = name
+        if "RULEFILE" in hdul[0].header:  # fitsblender's, with the path of the package
+            hdul[0].header["RULEFILE"] = Path(hdul[0].header["RULEFILE"]).name
         for hdu in hdul:
             for keyword in ("DATE", "IRAF-TLM"):
                 if keyword in hdu.header:

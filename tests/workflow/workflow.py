@@ -51,8 +51,8 @@ def command(*arguments, root=ROOT):
 
 
 def environment(**changes):
-    """The test's environment without what would change the workflow's configuration."""
-    names = ("ASTROMETRY_", "jref", "iref", "uref", "SNAKEMAKE_PROFILE", "PYTEST")
+    """The test's environment without what would change the workflow's configuration, or the bits of its results."""
+    names = ("ASTROMETRY_", "jref", "iref", "uref", "SNAKEMAKE_PROFILE", "PYTEST", "OPENBLAS_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(names)}
     return {**kept, "OMP_NUM_THREADS": "1", **changes}
 
