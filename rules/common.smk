@@ -5,12 +5,14 @@ import functools
 import gc
 import inspect
 import os
+import shlex
 import sys
 
 SCRIPTS = str(Path(workflow.basedir) / "scripts")
 sys.path.insert(0, SCRIPTS)
 
 from snakedriz import association as associations_
+from snakedriz import command_line
 from snakedriz import inventory as inventory_
 from snakedriz import resources as resources_
 from snakedriz import settings, visits
@@ -34,6 +36,17 @@ if resource := getattr(snakemake_resources, "Resource", None):
 # In a container Snakemake shows scripts every folder of this path, under another name. They are to find the library
 # beside themselves instead, with the schemas where it looks for them.
 sys.path[:] = [path for path in sys.path if not os.path.exists(f"{path}/_job.py")]
+
+# Snakemake would keep the last of several --config only, and drop a target that stands behind an earlier one.
+if "snakemake" in sys.argv[0] and (
+    instead := command_line.with_one_config(sys.argv[1:])
+):
+    print(
+        f"snakedriz: one --config for all: snakemake {shlex.join(instead)}",
+        file=sys.stderr,
+        flush=True,
+    )
+    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *instead])
 
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)

@@ -1,0 +1,38 @@
+"""Command lines of which Snakemake would lose a part without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_OPTIONS = ("--config", "-C")
+
+
+def with_one_config(arguments: Sequence[str]) -> list[str] | None:
+    """Return Snakemake's arguments with one `--config` that has what several had; None where there is one, or none.
+
+    Snakemake takes every word up to the next option for one of its `KEY=VALUE`, a target among them, and keeps only
+    those of the last `--config`. Words without "=" are put first, as the targets they must be.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        As `sys.argv` without its first.
+    """
+    groups: list[list[str]] = []
+    rest: list[str] = []
+    current = rest
+    for word in arguments:
+        option, _, value = word.partition("=")
+        if option in _OPTIONS:
+            current = [value] if value else []
+            groups.append(current)
+        elif word.startswith("-"):
+            rest.append(word)
+            current = rest
+        else:
+            current.append(word)
+    if len(groups) < 2:
+        return None
+    words = [word for group in groups for word in group]
+    targets = [word for word in words if "=" not in word]
+    return [*targets, "--config", *(word for word in words if "=" in word), *rest]
