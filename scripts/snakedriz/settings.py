@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from . import __version__, alternatives
+from . import __version__, alternatives, automatic
 from .errors import SnakedrizError
 from .files import read_json
 
@@ -77,7 +77,7 @@ def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None 
     from .association import clean_name
 
     schema = read_schema("config") if schema is None else schema
-    result = _complete(dict(config), schema)
+    result = _complete(automatic.resolve(config), schema)
     if isinstance(result.get("associations"), str) and result["associations"] != "all":
         given = result["associations"].strip()
         names = _listed(given) if given.endswith(".txt") else given.strip(" ,[]")

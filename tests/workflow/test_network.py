@@ -27,8 +27,6 @@ SECRET = "hunter2secret"
 def configure(folder, services, **changes):
     chosen = {
         "input": "data", "output": "results", "network": True, "associations": ["jdemo1010"],
-        "catalogs": [{"name": "GAIAeDR3", "service": "stsci"}],
-        "solutions": {"headerlets": "fetch", "offsets": "fetch"},
         "services": {**services, "attempts": 2, "timeout": 5}, "promotion": {"drizzlepac_numbers": False},
     }  # fmt: skip
     (folder / "config.yaml").write_text(yaml.safe_dump({**chosen, **changes}))
@@ -117,7 +115,8 @@ def test_without_proper_motions_the_fit_is_off_by_what_the_field_moved(online, t
     bare.write(tmp_path / "bare.ecsv")
     shutil.copytree(folder / "results", tmp_path / "results")
     catalogs = [{"name": "GAIAeDR3", "service": "stsci"}, {"name": "BARE", "file": "bare.ecsv"}]
-    configure(tmp_path, {}, network=False, catalogs=catalogs)
+    fetched = {"headerlets": "fetch", "offsets": "fetch"}
+    configure(tmp_path, {}, network=False, catalogs=catalogs, solutions=fetched)
     names = [f"results/jdemo1010/fits/{name}_relative_rscale.json" for name in ("GAIAeDR3", "BARE")]
     done = run(tmp_path, *names)
     assert done.code == 0, done.tail
