@@ -8,6 +8,7 @@ min_version("9.14")
 configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
 
 
+include: "rules/planning.smk"
 include: "rules/common.smk"
 include: "rules/run.smk"
 

@@ -1,9 +1,6 @@
 # Needs: the configuration, and the input folder (scanned once; association tables are read when first asked for).
 # Makes: path builders and input functions for the other rule files.
-import atexit
 import functools
-import gc
-import inspect
 import os
 import shlex
 import sys
@@ -16,22 +13,6 @@ from snakedriz import command_line
 from snakedriz import inventory as inventory_
 from snakedriz import resources as resources_
 from snakedriz import settings, visits
-from snakemake import resources as snakemake_resources
-
-# The graph lives as long as the process. Looking through it for garbage again and again, and taking it apart at the end,
-# would be a third of the time of a dry run of 40,000 jobs.
-gc.set_threshold(50_000, 50, 1_000)
-atexit.register(gc.freeze)
-
-
-def noted(function):
-    """The function, its parameters noted on it: Snakemake looks them up twenty times a job, and that takes Python long."""
-    function.__signature__ = inspect.signature(function)
-    return function
-
-
-if resource := getattr(snakemake_resources, "Resource", None):
-    noted(resource.evaluate)
 
 # In a container Snakemake shows scripts every folder of this path, under another name. They are to find the library
 # beside themselves instead, with the schemas where it looks for them.

@@ -7,6 +7,11 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items):
+    """Files that run Snakemake first: a long one at the end would leave the other worker idle."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
 @pytest.fixture(scope="session")
 def small_visit(tmp_path_factory):
     """Two exposures on small frames, 0.35 and -0.40 arcsec off, with offsets that leave (30, -20) mas."""

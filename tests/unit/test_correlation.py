@@ -66,7 +66,7 @@ def test_errors_hold_for_galaxies(tmp_path):
     from snakedriz import registration, stars
 
     inside, inside95, n = 0, 0, 0
-    for seed in range(60):
+    for seed in range(40):
         scene = Scene(shape=(360, 360), stars=0, galaxies=40, seed=300 + seed, jitter=0.0)
         frames = read(scene, tmp_path)
         row = registration.measure(frames, stars.of_frames(frames, numbers()), numbers())["exposures"][0]
@@ -75,7 +75,7 @@ def test_errors_hold_for_galaxies(tmp_path):
                 n += 1
                 inside += abs(row[f"d{axis}"]) < row[f"d{axis}_err"]
                 inside95 += abs(row[f"d{axis}"]) < row[f"d{axis}_err95"]
-    assert n >= 100
-    # 120 values: 3 sigma of the binomial are 0.13 at 0.683 and 0.06 at 0.95
-    assert 0.55 < inside / n < 0.85
-    assert inside95 / n > 0.89
+    assert n >= 65
+    # 80 values: 3 sigma of the binomial are 0.16 at 0.683 and 0.07 at 0.95
+    assert 0.53 < inside / n < 0.84
+    assert inside95 / n > 0.88

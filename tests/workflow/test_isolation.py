@@ -13,7 +13,7 @@ pytestmark = pytest.mark.workflow
 
 SMALL = {"chip_shape": (256, 512), "n_stars": 120, "n_galaxies": 5, "n_exposures": 2}
 #: The shortest way through the workflow.
-SHORT = {"candidates": ["default"], "catalogs": [], "solutions": {}, "promotion": {"drizzlepac_numbers": False}}
+SHORT = {"candidates": ["default"], "catalogs": [], "solutions": {}}
 BAD = "jbad01010"
 
 

@@ -15,7 +15,7 @@ ROOT = "IDC_9d1snakej"
 GOOD, SOME, SVM = f"{ROOT}-HSC30", f"{ROOT}-FIT_REL_GAIADR2", f"{ROOT}-FIT_SVM_GAIAeDR3"
 ASKED = ["default", "*-HSC30", f"{ROOT[:4]}*-FIT_REL_GAIADR2", {"name": "svm", "headerlets": "svm"}]
 TARGETS = ["results/jdemo1010/promotion.json", "results/jdemo1010/jdemo1010_hsc30/jdemo1010_drz.fits"]
-RANK = ["hsc30", "default"]
+PROMOTION = {"rank": ["hsc30", "default"], "drizzlepac_numbers": False}
 
 
 def corrected(truth, path, wcsname, north=0.0):
@@ -45,9 +45,7 @@ def finished(tmp_path_factory):
         headerlets.attach(exposure, attached)
         skeleton.join(exposure, path, folder / "new.fits")
         (folder / "new.fits").replace(path)
-    workflow.write_config(
-        folder, candidates=ASKED, solutions={}, promotion={"rank": RANK}, drizzle={"final_bits": "80"}
-    )
+    workflow.write_config(folder, candidates=ASKED, solutions={}, promotion=PROMOTION, drizzle={"final_bits": "80"})
     inputs = {name: workflow.digests(folder / name) for name in ("data", "svm")}
     done = workflow.run(folder, *TARGETS)
     assert done.code == 0, done.tail
@@ -96,7 +94,7 @@ def test_every_solution_has_its_files_and_its_row(finished):
     assert [row["candidate"] for row in found["candidates"]] == ["default", "hsc30", "fit_rel_gaiadr2", "svm"]
     for name in ("hsc30", "svm"):
         base = folder / f"results/jdemo1010/jdemo1010_{name}"
-        for file in ("verification", "astrometry", "drizzlepac", "metrics"):
+        for file in ("verification", "astrometry", "metrics"):
             assert json.loads((base / f"{file}.json").read_text())["outcome"] == "ok"
         row = workflow.row(found, name)
         assert row["outcome"] == "ok"
@@ -124,12 +122,12 @@ def test_nothing_runs_again_and_a_new_pattern_runs_only_what_is_new(finished):
     folder, _ = finished
     assert workflow.run(folder, *TARGETS).rules == []
     more = [*ASKED, {"name": "again", "hdrname": "*-HSC30-hlet.fits"}]
-    workflow.write_config(folder, candidates=more, solutions={}, promotion={"rank": RANK}, drizzle={"final_bits": "80"})
+    workflow.write_config(folder, candidates=more, solutions={}, promotion=PROMOTION, drizzle={"final_bits": "80"})
     planned = workflow.run(folder, "-n", "results/jdemo1010/promotion.json")
     assert planned.code == 0, planned.tail
     rules = dict(re.findall(r"^(\w+) +(\d+)$", planned.output, flags=re.MULTILINE))
     rules.pop("total")
-    new = ("named_solution", "candidate_product", "verification", "drizzlepac_numbers", "metrics")
+    new = ("named_solution", "candidate_product", "verification", "metrics")
     assert rules == dict.fromkeys((*new, "promotion"), "1")
     target = "results/jdemo1010/jdemo1010_again/solution.json"
     assert workflow.run(folder, target).rules == ["named_solution"]

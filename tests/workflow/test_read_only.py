@@ -26,7 +26,7 @@ def test_a_checkout_on_a_read_only_mount_works(tmp_path):
     for new in (checkout, folder):
         new.mkdir()
     simulate_visit(Visit(chip_shape=(256, 512), n_exposures=2, n_stars=120, n_galaxies=5, seed=11), folder)
-    workflow.write_config(folder, output=str(results), candidates=["default"], promotion={"drizzlepac_numbers": False})
+    workflow.write_config(folder, output=str(results), candidates=["default"])
     script = """
         set -e
         mount --bind "$1" "$2"

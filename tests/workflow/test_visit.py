@@ -25,10 +25,9 @@ RANGES = {"jdemo1010": (18.4, 24.0), "jdemo1020": (16.0, 22.6)}  # neither satur
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("visit")
     truths = {truth.visit.asn: truth for truth in simulate_associations([DEEP, SHALLOW], folder)}
-    workflow.write_config(
-        folder, candidates=["default", "aposteriori", "visit"], promotion={"drizzlepac_numbers": False}
-    )
+    workflow.write_config(folder, candidates=["default", "visit"])
     targets = [f"results/{asn}/{asn}_{name}/{asn}_drc.fits" for asn in truths for name in ("default", "visit")]
+    targets.append("results/jdemo1020/jdemo1020_aposteriori/solution.json")
     done = workflow.run(folder, *targets, "consistency", "results/jdemo1020/jdemo1020_visit/jdemo1a5q_flc.fits")
     assert done.code == 0, done.tail
     return folder, truths, done
@@ -116,7 +115,7 @@ def test_a_report_warns_of_exposures_in_different_frames(finished):
     folder, _, _ = finished
     results = folder / "results"
     workflow.write_config(
-        folder, candidates=["default", "aposteriori", "visit"],
+        folder, candidates=["default", "visit"],
         promotion={"drizzlepac_numbers": False, "choose": "default"},
     )  # fmt: skip
     done = workflow.run(

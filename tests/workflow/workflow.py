@@ -19,6 +19,7 @@ SIMULATED = {
     "references": {"jref": "ref"},
     "catalogs": [{"name": "GAIAeDR3", "file": "gaia.ecsv"}],
     "solutions": {"offsets": "offsets.ecsv"},
+    "promotion": {"drizzlepac_numbers": False},  # a sixth of the time of a small visit
 }
 
 
