@@ -95,6 +95,18 @@ def with_cr_flags(flags: Mapping[int, np.ndarray] | None) -> Callable[[int, np.n
     return apply
 
 
+def _processes(cores: int, log: IO[str] | None) -> int:
+    """Return how many processes AstroDrizzle can use: one where the socket they talk through cannot have its path.
+
+    `multiprocessing` puts it two levels below the temporary directory; paths of sockets have 107 bytes on Linux.
+    """
+    length = len(os.fsencode(tempfile.gettempdir())) + len("/pymp-12345678/listener-12345678")
+    if cores > 1 and length > 107:
+        print(f"one process: {tempfile.gettempdir()} is too long a path for the socket of several", file=log)
+        return 1
+    return cores
+
+
 def _run_astrodrizzle(job: Mapping[str, Any], scratch: Path, log: IO[str] | None) -> None:
     (scratch / "job.json").write_text(json.dumps(job))
     package = str(Path(__file__).resolve().parent.parent)
@@ -194,7 +206,8 @@ def drizzle(
         options: dict[str, Any] = {
             **parameters, "driz_separate": True, "build": True, "context": True, "mdriztab": False,
             "updatewcs": False, "resetbits": 0, "crbit": CR_BIT, "preserve": False, "clean": False,
-            "driz_sep_fillval": 0.0, "in_memory": singles is None, "num_cores": cores, "runfile": "",
+            "driz_sep_fillval": 0.0, "in_memory": singles is None, "num_cores": _processes(cores, log),
+            "runfile": "",
         }  # fmt: skip
         if mode == "reuse":
             options |= REUSE

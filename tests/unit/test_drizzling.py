@@ -1,6 +1,8 @@
 """AstroDrizzle through our door, on a simulated visit: CR flags, singles, product, masks."""
 
 import hashlib
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,14 +110,24 @@ def test_flagged_pixels_are_mapped_onto_the_single(drizzled):
         assert np.mean((mask[hits] & singles_.CR_TOUCHED) > 0) > 0.97
 
 
-def test_products_do_not_depend_on_the_clock_or_the_scratch_directory(small_visit, drizzled, tmp_path):
-    skeletons = {path.stem: skeleton.from_exposure(path) for path in small_visit.flc}
-    candidates.default(skeletons, {"jref": str(small_visit.ref)})
-    with (tmp_path / "a.log").open("w") as log:
-        drizzling.drizzle(
-            exposures(small_visit, skeletons), PARAMETERS, "flag", tmp_path / "a_drc.fits", tmp_path / "a_crmask.fits",
-            tmp_path / "a_singles.fits", temporary_directory=tmp_path, cores=2, log=log,
-        )  # fmt: skip
+@pytest.mark.parametrize("length", [40, 90])
+def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number_of_processes(
+    small_visit, drizzled, tmp_path, monkeypatch, length
+):
+    """Two processes talk through a socket in TMPDIR; where its path is too long for one, one process does it all."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        scratch = Path(short, "x" * (length - len(short) - 1))
+        scratch.mkdir()
+        monkeypatch.setenv("TMPDIR", str(scratch))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        skeletons = {path.stem: skeleton.from_exposure(path) for path in small_visit.flc}
+        candidates.default(skeletons, {"jref": str(small_visit.ref)})
+        with (tmp_path / "a.log").open("w") as log:
+            drizzling.drizzle(
+                exposures(small_visit, skeletons), PARAMETERS, "flag", tmp_path / "a_drc.fits",
+                tmp_path / "a_crmask.fits", tmp_path / "a_singles.fits", cores=2, log=log,
+            )  # fmt: skip
+    assert ("one process: " in (tmp_path / "a.log").read_text()) == (length > 75)
     for name in ("a_crmask.fits", "a_singles.fits", "a_drc.fits"):
         assert (tmp_path / name).read_bytes() == (drizzled / name).read_bytes(), name
 

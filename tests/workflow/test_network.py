@@ -36,6 +36,14 @@ def run(folder, *arguments, **environ):
     return workflow.run(folder, *arguments, NO_PROXY="*", no_proxy="*", **environ)
 
 
+def run_cut_off(cut_off, folder, *arguments, **environ):
+    done = subprocess.run(
+        [*cut_off, *workflow.command(*arguments)], cwd=folder, env=workflow.environment(**environ),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    return workflow.Run(done)
+
+
 @pytest.fixture(scope="module")
 def cut_off():
     """What starts a command in a network namespace of its own, which has no interface that is up.
@@ -173,12 +181,8 @@ def test_the_same_bits_without_a_socket(online, cut_off, tmp_path):
             shutil.copy2(path, target)
     (tmp_path / "scratch").mkdir()
     configure(tmp_path, {}, network=False)
-    done = subprocess.run(
-        [*cut_off, *workflow.command()], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, check=False,
-        env=workflow.environment(PYTHONHASHSEED="987", TMPDIR=str(tmp_path / "scratch")),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-6000:]
+    done = run_cut_off(cut_off, tmp_path, PYTHONHASHSEED="987", TMPDIR=str(tmp_path / "scratch"))
+    assert done.code == 0, done.tail
     first, second = results(folder), results(tmp_path)
     assert [name for name in first if first[name] != second.get(name)] == []
     assert set(second) == set(first)
@@ -263,7 +267,7 @@ def test_exposures_that_came_later_are_asked_for_or_said(online, cut_off, tmp_pa
     elsewhere.mkdir()
     for name in ("data", "fetched", "config.yaml"):
         (elsewhere / name).symlink_to(tmp_path / name)
-    done = run(elsewhere, *target, offline=True)
+    done = run_cut_off(cut_off, elsewhere, *target)
     assert done.code == 0, done.tail
     for path in target:
         assert sha256(elsewhere / path) == sha256(tmp_path / path)
