@@ -11,7 +11,7 @@ from snakedriz.simulate import Visit, simulate_visit
 
 pytestmark = pytest.mark.workflow
 
-SMALL = {"chip_shape": (256, 512), "n_stars": 120, "n_galaxies": 5, "n_exposures": 2}
+SMALL = {"chip_shape": (256, 512), "n_stars": 120, "n_galaxies": 5, "n_exposures": 2, "make_flc": False}
 #: The shortest way through the workflow.
 SHORT = {"candidates": ["default"], "catalogs": [], "solutions": {}}
 BAD = "jbad01010"
@@ -62,19 +62,16 @@ def test_one_bad_association_fails_alone_and_is_listed_with_reason_and_remedy(sm
     for name in ("jgood0", "jbad01"):
         copy_as(small / "data", tmp_path / "data", "jdemo1", name)
     workflow.write_config(tmp_path, **SHORT)
-    exposure = tmp_path / "data/jbad01a2q_flc.fits"
+    exposure = tmp_path / "data/jbad01a2q_flt.fits"
     sound = exposure.read_bytes()
-    other = exposure.with_name("jbad01a2q_flt.fits")
     first = True
     for damage, reason, remedy in (
         (remove, "jbad01a2q", "put the missing file there"),
-        (truncate, "jbad01a2q_flc.fits: truncated", "fetch the file again"),
+        (truncate, "jbad01a2q_flt.fits: truncated", "fetch the file again"),
         (forget_the_distortion_model, "nowhere_idc.fits", "references"),
         (lose_an_extension, "expected the extension DQ,1", ""),
     ):
         damage(exposure)
-        if damage is remove:  # without its FLT, too: one kind alone would do for all
-            kept, _ = other.read_bytes(), other.unlink()
         done = workflow.run(tmp_path)
         assert done.code == 1, done.tail
         listed = done.output[done.output.index("failed, of") :]
@@ -90,8 +87,6 @@ def test_one_bad_association_fails_alone_and_is_listed_with_reason_and_remedy(sm
             assert set(done.rules) <= {"inventory", "default_solution"}, done.tail
         first = False
         exposure.write_bytes(sound)
-        if damage is remove:
-            other.write_bytes(kept)
     mended = workflow.run(tmp_path)
     assert mended.code == 0, mended.tail
     assert "failed" not in mended.output.partition("Building DAG")[2], mended.tail
@@ -125,24 +120,23 @@ def test_exposures_come_back_from_their_solutions_when_only_the_final_files_are_
     done = workflow.run(folder)
     assert done.code == 0, done.tail
     base = folder / "results/jdemo1010"
-    assert not [*base.glob("*_*/*_singles.fits"), *base.glob("*_*/*_drc.fits")], "dropped when nothing needs them"
-    assert (base / "final/jdemo1010_drc.fits").exists()
+    assert not [*base.glob("*_*/*_singles.fits"), *base.glob("*_*/*_drz.fits")], "dropped when nothing needs them"
+    assert (base / "final/jdemo1010_drz.fits").exists()
     assert workflow.run(folder).rules == [], "nothing is to be done with what is kept"
 
     restored = workflow.run(folder, "candidates")
     assert set(restored.rules) == {"candidate_exposure", "candidates"}, restored.tail
     winner = workflow.promotion(folder)["winner"]
     for root in ("jdemo1a1q", "jdemo1a2q"):
-        for kind in ("flc", "flt"):
-            found = science_wcs(base / f"jdemo1010_{winner}/{root}_{kind}.fits")
-            assert len(found) == 2
-            assert found == science_wcs(base / f"final/{root}_{kind}.fits")
+        found = science_wcs(base / f"jdemo1010_{winner}/{root}_flt.fits")
+        assert len(found) == 2
+        assert found == science_wcs(base / f"final/{root}_flt.fits")
     # the a priori exposures lie where the offsets put them, the default ones do not
-    default, apriori = (science_wcs(base / f"jdemo1010_{c}/jdemo1a1q_flc.fits")[0] for c in ("default", "apriori"))
+    default, apriori = (science_wcs(base / f"jdemo1010_{c}/jdemo1a1q_flt.fits")[0] for c in ("default", "apriori"))
     assert default["CRVAL1"] != apriori["CRVAL1"]
 
-    before = {path: path.read_bytes() for path in base.glob("*_apriori/*_fl?.fits")}
-    gone = base / "jdemo1010_apriori/jdemo1a1q_flc.fits"
+    before = {path: path.read_bytes() for path in base.glob("*_apriori/*_flt.fits")}
+    gone = base / "jdemo1010_apriori/jdemo1a1q_flt.fits"
     gone.unlink()
     again = workflow.run(folder, "candidates", "--config", "keep=all")
     assert again.rules == ["candidate_exposure", "candidates"], "only what is missing"

@@ -12,10 +12,10 @@ pytestmark = pytest.mark.workflow
 CONFIG = {"references": {"iref": "ref"}, "solutions": {}, "candidates": ["default", "aposteriori"]}
 
 
-def run(folder, *arguments):
+def run(folder, product):
     workflow.write_config(folder, **CONFIG)
     inputs = {name: workflow.digests(folder / name) for name in ("data", "ref")}
-    done = workflow.run(folder, *arguments)
+    done = workflow.run(folder, f"results/{ASN}/final/{product}")
     assert done.code == 0, done.tail
     assert {name: workflow.digests(folder / name) for name in inputs} == inputs
     return workflow.promotion(folder, ASN)
@@ -44,7 +44,7 @@ def test_ir_exposures_of_which_one_is_displaced_by_a_fifth_of_a_pixel(tmp_path):
     """
     dithers = [(0.0, 0.0), (1.3, 0.7), (2.1, -1.6)]
     visit = wfc3_visit.simulate(tmp_path, IR, dithers, 300, moved={1: (0.2 * 0.12825, 0.0)})
-    found = run(tmp_path)
+    found = run(tmp_path, f"{ASN}_drz.fits")
     default, fitted = (workflow.row(found, name) for name in ("default", "aposteriori"))
     assert not default["verified"]
     assert default["registration"]["of"] == visit.rootnames[1]
@@ -64,7 +64,7 @@ def test_subarrays_of_one_uvis_chip(tmp_path):
     70 stars of 1 mas in the catalogue and in their centroids: 0.2 mas; 0.6 mas is 3 sigma.
     """
     visit = wfc3_visit.simulate(tmp_path, UVIS, [(0.0, 0.0), (0.7, 0.4)], 120)
-    found = run(tmp_path)
+    found = run(tmp_path, f"{ASN}_drc.fits")
     assert (found["winner"], found["verified"]) == ("aposteriori", True), found["reason"]
     assert workflow.row(found, "default")["astrometry"]["absolute"]["offset_mas"] == pytest.approx((300, -200), abs=1.0)
     measured = offsets(tmp_path / "results" / ASN / "final" / f"{ASN}_drc.fits", visit.stars)
