@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.table import Table
 from scipy.special import erf
 from shared_data import shared
-from snakedriz.simulate.exposure import iso_date
+from snakedriz.simulate.exposure import iso_date, write_association
 from snakedriz.simulate.scene import sky_offset
 from stwcs.updatewcs import updatewcs
 from stwcs.wcsutil import HSTWCS
@@ -232,15 +232,9 @@ def simulate(folder, detector, dithers, n_stars, error=(0.3, -0.2), moved=None, 
                 hdu.header["BUNIT"] = "UNITLESS"
         hdus[0].header["NEXTEND"] = len(arrays)
         fits.HDUList(hdus).writeto(data / f"{root}_{detector.suffix}.fits")
-    members = [*(r.upper() for r in roots), ASN.upper()]
-    primary = fits.PrimaryHDU()
-    primary.header["INSTRUME"], primary.header["ASN_ID"] = "WFC3", ASN.upper()
-    kinds = ["EXP-DTH"] * len(roots) + ["PROD-DTH"]
-    asn = fits.BinTableHDU.from_columns(
-        [fits.Column("MEMNAME", "14A", array=members), fits.Column("MEMTYPE", "14A", array=kinds),
-         fits.Column("MEMPRSNT", "1L", array=[True] * len(members))], name="ASN",
-    )  # fmt: skip
-    fits.HDUList([primary, asn]).writeto(data / f"{ASN}_asn.fits")
+    write_association(data / f"{ASN}_asn.fits", ASN, roots)
+    for key in ("INSTRUME", "DETECTOR"):
+        fits.setval(data / f"{ASN}_asn.fits", key, value=first.primary[key])
     stars = Table({"ra": ra, "dec": dec, "mag": mag})
     scatter = rng.normal(scale=1.0, size=(2, n_stars)) / 3.6e6  # 1 mas
     gaia = Table({"RA": ra + scatter[0] / np.cos(np.deg2rad(dec)), "DEC": dec + scatter[1], "mag": mag})
