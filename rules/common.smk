@@ -19,9 +19,7 @@ from snakedriz import settings, visits
 sys.path[:] = [path for path in sys.path if not os.path.exists(f"{path}/_job.py")]
 
 # Snakemake would keep the last of several --config only, and drop a target that stands behind an earlier one.
-if "snakemake" in sys.argv[0] and (
-    instead := command_line.with_one_config(sys.argv[1:])
-):
+if instead := command_line.with_one_config(sys.argv):
     print(
         f"snakedriz: one --config for all: snakemake {shlex.join(instead)}",
         file=sys.stderr,

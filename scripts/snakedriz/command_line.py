@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 _OPTIONS = ("--config", "-C")
 
 
-def with_one_config(arguments: Sequence[str]) -> list[str] | None:
+def with_one_config(argv: Sequence[str]) -> list[str] | None:
     """Return Snakemake's arguments with one `--config` that has what several had; None where there is one, or none.
 
     Snakemake takes every word up to the next option for one of its `KEY=VALUE`, a target among them, and keeps only
@@ -15,13 +16,16 @@ def with_one_config(arguments: Sequence[str]) -> list[str] | None:
 
     Parameters
     ----------
-    arguments : sequence of str
-        As `sys.argv` without its first.
+    argv : sequence of str
+        As `sys.argv`; None is returned for another program than Snakemake, which may use it as a library.
     """
+    program = Path(argv[0]).parts[-2:]
+    if program[-1:] != ("snakemake",) and program != ("snakemake", "__main__.py"):
+        return None
     groups: list[list[str]] = []
     rest: list[str] = []
     current = rest
-    for word in arguments:
+    for word in argv[1:]:
         option, _, value = word.partition("=")
         if option in _OPTIONS:
             current = [value] if value else []

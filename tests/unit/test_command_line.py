@@ -20,7 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
     ],
 )
 def test_one_stays_as_it_is(line):
-    assert with_one_config(line.split()) is None
+    assert with_one_config(["/venv/bin/snakemake", *line.split()]) is None
+
+
+def test_another_program_is_left_alone():
+    assert with_one_config(["/snakemake/tool.py", "-C", "a=1", "-C", "b=2"]) is None
 
 
 @pytest.mark.parametrize(
@@ -36,8 +40,9 @@ def test_one_stays_as_it_is(line):
         ),
     ],
 )
-def test_two_become_one(line, instead):
-    assert with_one_config(line.split()) == instead.split()
+@pytest.mark.parametrize("program", ["snakemake", "/venv/bin/snakemake", "/lib/snakemake/__main__.py"])
+def test_two_become_one(program, line, instead):
+    assert with_one_config([program, *line.split()]) == instead.split()
 
 
 def test_snakemake_then_does_what_is_meant(tmp_path):
