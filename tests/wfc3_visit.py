@@ -15,6 +15,7 @@ from astropy.table import Table
 from scipy.special import erf
 from shared_data import shared
 from snakedriz.simulate.exposure import iso_date, write_association
+from snakedriz.simulate.pixels import jacobians
 from snakedriz.simulate.scene import sky_offset
 from stwcs.updatewcs import updatewcs
 from stwcs.wcsutil import HSTWCS
@@ -212,9 +213,7 @@ def simulate(folder, detector, dithers, n_stars, error=(0.3, -0.2), moved=None, 
         place = sky_offset(*centre, *dither)
         wcs = exposure.wcs(place, idctab)
         x, y = wcs.all_world2pix(ra, dec, 1, tolerance=1e-7, maxiter=50)
-        sides = [wcs.all_pix2world(x + dx, y + dy, 1) for dx, dy in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5))]
-        steps = [np.array([(a[0] - b[0]) * np.cos(np.deg2rad(dec)), a[1] - b[1]]) for a, b in (sides[:2], sides[2:])]
-        area = np.abs(steps[0][0] * steps[1][1] - steps[0][1] * steps[1][0]) * 3600**2
+        area = np.abs(np.linalg.det(jacobians(wcs, x, y)))  # arcsec2
         nominal = fits.getdata(idctab)["SCALE"][0] ** 2
         sci, err, dq = expose(detector, render(detector, x, y, flux * detector.exptime * nominal / area), rng)
         reported = sky_offset(*place, *np.add(error, (moved or {}).get(number, (0, 0))))

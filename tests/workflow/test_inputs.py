@@ -15,8 +15,6 @@ from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 pytestmark = pytest.mark.workflow
 
 SMALL = {"chip_shape": (256, 512), "n_stars": 120, "n_galaxies": 5}
-#: The shortest way through the workflow.
-SHORT = {"candidates": ["default"], "catalogs": [], "solutions": {}}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +89,7 @@ def test_a_product_named_differently_and_a_member_that_is_not_present(copy):
         kinds = hdul[1].data["MEMTYPE"]
         names[np.char.startswith(np.char.strip(kinds), "PROD")] = "JDEMO1011"
         hdul[1].data["MEMPRSNT"][1] = False
-    workflow.write_config(copy, **SHORT)
+    workflow.write_config(copy, **workflow.SHORT)
     done = workflow.run(copy)
     assert done.code == 0, done.tail
     assert (copy / "results/jdemo1010/final/jdemo1011_drc.fits").exists()
@@ -116,7 +114,7 @@ def test_omitted_and_broken_associations_do_not_stop_the_others(copy, small):
     for kind in ("flc", "flt"):
         (copy / f"data/jmiss1a1q_{kind}.fits").unlink()
     before = workflow.digests(copy / "data")
-    workflow.write_config(copy, **SHORT)
+    workflow.write_config(copy, **workflow.SHORT)
     done = workflow.run(copy)
     assert done.code == 1, done.tail
     assert "jtrun1a2q_flc.fits" in done.output
@@ -137,7 +135,7 @@ def test_one_empty_exposure_is_left_out_and_said_so(copy):
         with fits.open(copy / f"data/jdemo1a2q_{kind}.fits", mode="update") as hdul:
             for chip in (1, 2):
                 hdul["SCI", chip].data[:] = 0
-    workflow.write_config(copy, **SHORT)
+    workflow.write_config(copy, **workflow.SHORT)
     done = workflow.run(copy)
     assert done.code == 0, done.tail
     first, second = inventory(copy)["exposures"]
@@ -151,7 +149,7 @@ def test_no_usable_exposure_is_recorded_and_nothing_looks_finished(copy):
         with fits.open(path, mode="update") as hdul:
             for chip in (1, 2):
                 hdul["SCI", chip].data[:] = 0
-    workflow.write_config(copy, **SHORT)
+    workflow.write_config(copy, **workflow.SHORT)
     done = workflow.run(copy)
     assert done.code == 1
     assert "nothing to drizzle" in done.output, done.tail

@@ -12,8 +12,6 @@ from snakedriz.simulate import Visit, simulate_visit
 pytestmark = pytest.mark.workflow
 
 SMALL = {"chip_shape": (256, 512), "n_stars": 120, "n_galaxies": 5, "n_exposures": 2, "make_flc": False}
-#: The shortest way through the workflow.
-SHORT = {"candidates": ["default"], "catalogs": [], "solutions": {}}
 BAD = "jbad01010"
 
 
@@ -61,7 +59,7 @@ def test_one_bad_association_fails_alone_and_is_listed_with_reason_and_remedy(sm
     shutil.copytree(small / "ref", tmp_path / "ref")
     for name in ("jgood0", "jbad01"):
         copy_as(small / "data", tmp_path / "data", "jdemo1", name)
-    workflow.write_config(tmp_path, **SHORT)
+    workflow.write_config(tmp_path, **workflow.SHORT)
     exposure = tmp_path / "data/jbad01a2q_flt.fits"
     sound = exposure.read_bytes()
     first = True
@@ -115,7 +113,7 @@ def test_exposures_come_back_from_their_solutions_when_only_the_final_files_are_
     folder = tmp_path / "work"
     offsets = workflow.SIMULATED["solutions"]
     workflow.write_config(
-        folder, **{**SHORT, "candidates": ["default", "apriori"], "solutions": offsets, "keep": "final"}
+        folder, **{**workflow.SHORT, "candidates": ["default", "apriori"], "solutions": offsets, "keep": "final"}
     )
     done = workflow.run(folder)
     assert done.code == 0, done.tail

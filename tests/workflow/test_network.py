@@ -228,7 +228,7 @@ def test_a_snapshot_makes_the_same_products_elsewhere(online, cut_off, tmp_path)
 
 
 def test_exposures_that_came_later_are_asked_for_or_said(online, cut_off, tmp_path):
-    """Offsets and headerlets of two exposures are kept, then four are there: said offline; online two are asked for."""
+    """Offsets and headerlets of two exposures are kept, then three are there: said offline; online one is asked for."""
     folder, truth, _, observatory = online
     (tmp_path / "data").mkdir()
     shutil.copytree(folder / "fetched/references", tmp_path / "fetched/references")

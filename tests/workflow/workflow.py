@@ -22,6 +22,9 @@ SIMULATED = {
     "promotion": {"drizzlepac_numbers": False},  # a sixth of the time of a small visit
 }
 
+#: The shortest way through the workflow.
+SHORT = {"candidates": ["default"], "catalogs": [], "solutions": {}}
+
 
 class Run:
     """What a run of Snakemake said and did."""
