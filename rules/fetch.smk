@@ -2,17 +2,17 @@
 # Makes: fetched/: exposures' listings, catalogs/<visit>_<catalog>.ecsv, headerlets/<visit>/index.ecsv,
 # offsets/<visit>.ecsv, references/<visit>.ecsv; beside each a provenance record. The only rules that open connections;
 # with `network: false` they do not exist. They have no inputs and no params: what was fetched is never looked up again.
-# What does not cover exposures that came later stays, and a further file is fetched beside it (`kept`, wildcard `key`).
+# What does not cover exposures that came later stays, and a further file is fetched beside it (`exposures.fetched`, wildcard `key`).
 # Snakemake's between-workflow `cache:` does not fit: its key is made of a rule's inputs, params and code, and here it is
 # the question that counts. `services.cache` is keyed by that.
-from snakedriz.services import kept
+from snakedriz.exposures import fetched
 
 FETCHED = PLAN.fetched.folder
 
 
 wildcard_constraints:
     asns=r"[a-z0-9]+(_[a-z0-9]+)*",
-    key=kept.KEY,
+    key=fetched.KEY,
 
 
 rule fetch:

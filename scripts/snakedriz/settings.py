@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from . import __version__, alternatives, automatic
-from .errors import SnakedrizError
-from .files import read_json
+from snakedriz import __version__, alternatives, automatic
+from snakedriz.errors import SnakedrizError
+from snakedriz.files import read_json
 
 #: Candidates in the order in which they are made.
 CANDIDATES = ("default", "apriori", "aposteriori", "visit")
@@ -74,7 +74,7 @@ def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None 
         For an unknown key (with the nearest valid one and the list of all), a wrong type or value, or values that
         contradict each other. All errors found are in the one message.
     """
-    from .association import clean_name
+    from snakedriz.exposures.association import clean_name
 
     schema = read_schema("config") if schema is None else schema
     result = _complete(automatic.resolve(config), schema)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snakedriz import association as associations
+from snakedriz.exposures import association as associations
+from snakedriz.exposures import fetched
 from snakedriz import settings
-from snakedriz.services import kept
 
 if TYPE_CHECKING:
     from snakedriz.workflow.plan import Plan
@@ -60,7 +60,7 @@ class FetchedFiles:
 
     def visit_of(self, asn: str) -> str:
         """Return what an association is fetched with: its programme and visit, or those that the user groups with it."""
-        return kept.visit(asn, self.plan.config["visit"]["group"])
+        return fetched.visit(asn, self.plan.config["visit"]["group"])
 
     def _to_come(self, path: Path) -> str:
         """Return the path of a file to be fetched; without a connection, the one whose job says what is missing."""
@@ -70,7 +70,7 @@ class FetchedFiles:
 
     def _fetched_catalog(self, visit: str, catalog: str) -> str:
         """Return the table that covers all exposures of a visit, there or to be fetched."""
-        there, missing = kept.catalog(self.folder, visit, self.plan.index, catalog, self.plan.config["visit"]["group"])
+        there, missing = fetched.catalog(self.folder, visit, self.plan.index, catalog, self.plan.config["visit"]["group"])
         return self._to_come(missing) if missing else self.plan.given(str(there))
 
     def catalog(self, asn: str, name: str) -> str:
@@ -85,7 +85,7 @@ class FetchedFiles:
     def tables(self, asn: str, kind: str) -> list[str]:
         """Return the tables of headerlets or offsets that an association needs, there or to be fetched, sorted."""
         group = self.plan.config["visit"]["group"]
-        there, missing = kept.tables(
+        there, missing = fetched.tables(
             self.folder, kind, self.visit_of(asn), self.plan.index, list(self.plan.members(asn)), group
         )
         return sorted([*(self.plan.given(str(path)) for path in there), *([self._to_come(missing)] if missing else [])])

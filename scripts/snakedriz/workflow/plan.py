@@ -12,9 +12,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from snakedriz import association as associations
-from snakedriz import inventory, resources, settings, visits
-from snakedriz.association import Association, FileIndex
+from snakedriz.exposures import association as associations
+from snakedriz import settings
+from snakedriz.exposures import inventory, visits
+from snakedriz.exposures.association import Association, FileIndex
+from snakedriz.workflow import resources
 from snakedriz.workflow.fetched_files import FetchedFiles
 
 #: Suffix of the product that is drizzled from the exposures of a kind.
