@@ -24,7 +24,9 @@ rule demo_data:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("demo_data", size=1400 if PLAN.config["demo"]["full_frame"] else 90),
+        **PLAN.resources(
+            "demo_data", size=1400 if PLAN.config["demo"]["full_frame"] else 90
+        ),
     params:
         visit=PLAN.config["demo"],
     message:

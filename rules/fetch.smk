@@ -24,14 +24,14 @@ rule fetch:
 if PLAN.config["network"]:
 
     rule fetch_exposures:
-        # With all that the exposures need: their names and places are not known before they are here.
-        localrule: True
         output:
-            listing=local(f"{FETCHED}/exposures/{{asns}}.ecsv"),
+            exposures=local(f"{FETCHED}/exposures/{{asns}}.ecsv"),
         log:
             f"{OUT}/logs/fetch_exposures_{{asns}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_exposures_{{asns}}.tsv"
+        # With all that the exposures need: their names and places are not known before they are here.
+        localrule: True
         conda:
             "../envs/snakedriz.yaml"
         resources:
@@ -40,18 +40,18 @@ if PLAN.config["network"]:
         message:
             "fetching {wildcards.asns} from MAST, and what it needs"
         script:
-            "../scripts/fetch_exposures.py"
+            "../scripts/fetch.py"
 
     rule fetch_references:
-        localrule: True
         output:
-            listing=local(f"{FETCHED}/references/{{visit}}.ecsv"),
+            references=local(f"{FETCHED}/references/{{visit}}.ecsv"),
         log:
             f"{OUT}/logs/fetch_references_{{visit}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_references_{{visit}}.tsv"
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
+        localrule: True
         conda:
             "../envs/snakedriz.yaml"
         resources:
@@ -60,18 +60,18 @@ if PLAN.config["network"]:
         message:
             "{wildcards.visit}: reference files that headers name"
         script:
-            "../scripts/fetch_references.py"
+            "../scripts/fetch.py"
 
     rule fetch_catalog:
-        localrule: True
         output:
-            table=local(f"{FETCHED}/catalogs/{{visit}}_{{catalog}}{{key}}.ecsv"),
+            catalog=local(f"{FETCHED}/catalogs/{{visit}}_{{catalog}}{{key}}.ecsv"),
         log:
             f"{OUT}/logs/fetch_catalog_{{visit}}_{{catalog}}{{key}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_catalog_{{visit}}_{{catalog}}{{key}}.tsv"
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
+        localrule: True
         conda:
             "../envs/snakedriz.yaml"
         resources:
@@ -80,18 +80,18 @@ if PLAN.config["network"]:
         message:
             "{wildcards.visit}: fetching {wildcards.catalog}"
         script:
-            "../scripts/fetch_catalog.py"
+            "../scripts/fetch.py"
 
     rule fetch_headerlets:
-        localrule: True
         output:
-            index=local(f"{FETCHED}/headerlets/{{visit}}/index{{key}}.ecsv"),
+            headerlets=local(f"{FETCHED}/headerlets/{{visit}}/index{{key}}.ecsv"),
         log:
             f"{OUT}/logs/fetch_headerlets_{{visit}}{{key}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_headerlets_{{visit}}{{key}}.tsv"
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
+        localrule: True
         conda:
             "../envs/snakedriz.yaml"
         resources:
@@ -100,18 +100,18 @@ if PLAN.config["network"]:
         message:
             "{wildcards.visit}: solutions in the astrometry database"
         script:
-            "../scripts/fetch_headerlets.py"
+            "../scripts/fetch.py"
 
     rule fetch_offsets:
-        localrule: True
         output:
-            table=local(f"{FETCHED}/offsets/{{visit}}{{key}}.ecsv"),
+            offsets=local(f"{FETCHED}/offsets/{{visit}}{{key}}.ecsv"),
         log:
             f"{OUT}/logs/fetch_offsets_{{visit}}{{key}}.log",
         benchmark:
             f"{OUT}/benchmarks/fetch_offsets_{{visit}}{{key}}.tsv"
         wildcard_constraints:
             visit=r"[a-z0-9]{1,6}",
+        localrule: True
         conda:
             "../envs/snakedriz.yaml"
         resources:
@@ -120,19 +120,19 @@ if PLAN.config["network"]:
         message:
             "{wildcards.visit}: guide-star offsets"
         script:
-            "../scripts/fetch_offsets.py"
+            "../scripts/fetch.py"
 
 else:
 
     rule missing_file:
-        # Never makes its output: says which file is missing and what to put there.
-        localrule: True
         output:
             f"{OUT}/missing/{{file}}",
         log:
             f"{OUT}/logs/missing_{{file}}.log",
         benchmark:
             f"{OUT}/benchmarks/missing_{{file}}.tsv"
+        # Never makes its output: says which file is missing and what to put there.
+        localrule: True
         conda:
             "../envs/snakedriz.yaml"
         resources:

@@ -20,7 +20,10 @@ rule inventory:
         # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
         config=lambda w: {
             **{key: PLAN.config[key] for key in ("input", "output", "drizzle")},
-            "references": {**PLAN.config["references"], **PLAN.fetched.fetched_folder(w.asn)},
+            "references": {
+                **PLAN.config["references"],
+                **PLAN.fetched.fetched_folder(w.asn),
+            },
         },
         switches=PLAN.switches,
         detectors=PLAN.detectors,

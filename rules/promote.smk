@@ -44,7 +44,9 @@ rule final_product:
         "../envs/snakedriz.yaml"
     threads: 1
     resources:
-        **PLAN.resources("final_product", lambda w: PLAN.exposures(w.asn, KIND_OF[w.product])),
+        **PLAN.resources(
+            "final_product", lambda w: PLAN.exposures(w.asn, KIND_OF[w.product])
+        ),
     params:
         versions=PLAN.versions,
     message:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snakedriz import settings
 from snakedriz.exposures import association as associations
 from snakedriz.exposures import fetched
-from snakedriz import settings
 
 if TYPE_CHECKING:
     from snakedriz.workflow.plan import Plan
@@ -41,7 +41,7 @@ class FetchedFiles:
         return settings.reference_variable(asn) in self.reference_directories
 
     def fetched_folder(self, asn: str) -> dict[str, str]:
-        """Return the folder of fetched reference files, by the variable of the instrument, where nobody has set that."""
+        """Return the folder of fetched reference files, by the instrument's variable, where nobody has set that."""
         variable = settings.reference_variable(asn)
         folder = f"{self.folder}/references/{variable}"
         there = self.plan.config["network"] or os.path.isdir(folder)  # noqa: PTH112
@@ -59,7 +59,7 @@ class FetchedFiles:
         return []
 
     def visit_of(self, asn: str) -> str:
-        """Return what an association is fetched with: its programme and visit, or those that the user groups with it."""
+        """Return what an association is fetched with: its programme and visit, or what the user groups with it."""
         return fetched.visit(asn, self.plan.config["visit"]["group"])
 
     def _to_come(self, path: Path) -> str:
@@ -70,7 +70,9 @@ class FetchedFiles:
 
     def _fetched_catalog(self, visit: str, catalog: str) -> str:
         """Return the table that covers all exposures of a visit, there or to be fetched."""
-        there, missing = fetched.catalog(self.folder, visit, self.plan.index, catalog, self.plan.config["visit"]["group"])
+        there, missing = fetched.catalog(
+            self.folder, visit, self.plan.index, catalog, self.plan.config["visit"]["group"]
+        )
         return self._to_come(missing) if missing else self.plan.given(str(there))
 
     def catalog(self, asn: str, name: str) -> str:

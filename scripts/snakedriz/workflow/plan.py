@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from snakedriz.exposures import association as associations
 from snakedriz import settings
+from snakedriz.exposures import association as associations
 from snakedriz.exposures import inventory, visits
 from snakedriz.exposures.association import Association, FileIndex
 from snakedriz.workflow import resources
@@ -59,7 +59,9 @@ class Plan:
         For a configuration that is wrong, or results that cannot be written where it says.
     """
 
-    def __init__(self, config: Mapping[str, Any], environ: Mapping[str, str], given: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], environ: Mapping[str, str], given: Callable[[str], str] = str
+    ) -> None:
         self.config = settings.validate_config(config)
         settings.check_output(self.config["output"])
         self.switches = settings.environment_switches(environ)
@@ -116,6 +118,10 @@ class Plan:
         """Return the kinds of calibrated files that every exposure has, the one that candidates are judged on first."""
         return self.association(asn).kinds or ("flt",)
 
+    def judged_kind(self, asn: str) -> str:
+        """Return the kind of the exposures that candidates are judged on."""
+        return self.kinds(asn)[0]
+
     def exposure(self, root: str, kind: str) -> str | list[str]:
         """Return the path of an exposure; an empty list where it is missing, which the inventory reports."""
         path = self.index.get(root, kind)
@@ -163,7 +169,7 @@ class Plan:
 
     def drizzled(self, asn: str, candidate: str, what: str = "") -> str:
         """Return the path of the product that a candidate is judged on, or of what is named like it (``_crmask``)."""
-        return f"{self.folder(asn, candidate)}/{asn}_{PRODUCT_OF[self.kinds(asn)[0]]}{what}.fits"
+        return f"{self.folder(asn, candidate)}/{asn}_{PRODUCT_OF[self.judged_kind(asn)]}{what}.fits"
 
     def flags_to_reuse(self, asn: str, candidate: str) -> list[str]:
         """Return the default candidate's verdict, which says whether its CR flags can be trusted, and the flags."""
@@ -182,6 +188,15 @@ class Plan:
         if candidate == "default" or not self.may_apply(candidate):
             return []
         return [self.drizzled(asn, "default"), f"{self.folder(asn, 'default')}/verification.json"]
+
+    def drizzlepac_numbers(self, asn: str, candidate: str) -> str | list[str]:
+        """Return what drizzlepac 3.11 would say, where that is wanted and the candidate may apply."""
+        wanted = self.config["promotion"]["drizzlepac_numbers"] and self.may_apply(candidate)
+        return f"{self.folder(asn, candidate)}/drizzlepac.json" if wanted else []
+
+    def keeps(self, least: str) -> bool:
+        """Whether the configuration keeps as much as that: all, candidates or final."""
+        return settings.KEEP.index(self.config["keep"]) <= settings.KEEP.index(least)
 
     # Sources and fits
 
@@ -262,7 +277,7 @@ class Plan:
         """Return the exposures of a visit as they came (inputs) or as promoted (final); of each the kind judged on."""
         found: set[str] = set()
         for asn in self.associations_of(visit):
-            final = (f"{self.out}/{asn}/final/{root}_{self.kinds(asn)[0]}.fits" for root in self.members(asn))
+            final = (f"{self.out}/{asn}/final/{root}_{self.judged_kind(asn)}.fits" for root in self.members(asn))
             found.update(self.exposures(asn) if state == "inputs" else final)
         return sorted(found)
 
@@ -272,15 +287,27 @@ class Plan:
             return [asn]
         return sorted({asn, *self.associations_of(self.visit_of(asn))})
 
+    # What a snapshot holds: of an association and of those that it is fitted with
+
+    def files_used(self, asn: str) -> list[str]:
+        """Return the tables and every file of every exposure."""
+        return [path for one in self.fitted_together(asn) for path in self.association_files(one)]
+
+    def fetched_used(self, asn: str) -> list[str]:
+        """Return the tables below the folder of fetched files, sorted."""
+        return sorted({path for one in self.fitted_together(asn) for path in self.fetched.all_tables(one)})
+
+    def field_catalogs_used(self, asn: str) -> list[str]:
+        """Return the reference catalogues in the fields."""
+        together = self.fitted_together(asn) if self.may_apply("aposteriori") else []
+        return [path for one in together for path in self.field_catalogs(one)]
+
     # Final products
 
     def final_products(self, asn: str) -> list[str]:
         """Return the final products of an association: DRC from FLC where there are any, and DRZ from FLT."""
-        return [self.final_product(asn, kind) for kind in self.kinds(asn)]
-
-    def final_product(self, asn: str, kind: str) -> str:
-        """Return the final product from exposures of a kind."""
-        return f"{self.out}/{asn}/final/{self.association(asn).product}_{PRODUCT_OF[kind]}.fits"
+        name = f"{self.out}/{asn}/final/{self.association(asn).product}"
+        return [f"{name}_{PRODUCT_OF[kind]}.fits" for kind in self.kinds(asn)]
 
     def final_crmask(self, asn: str, kind: str) -> str:
         """Return the CR flags of the final product from exposures of a kind."""
@@ -319,9 +346,7 @@ class Plan:
         }
 
 
-def _request(
-    rule: str, quantity: resources.Quantity, paths: Sized | None, size: float
-) -> Callable[[Any, int], int]:
+def _request(rule: str, quantity: resources.Quantity, paths: Sized | None, size: float) -> Callable[[Any, int], int]:
     def of_job(wildcards: Any, attempt: int) -> int:
         found = () if paths is None else paths(wildcards)
         there = resources.megabytes([found] if isinstance(found, str) else found)

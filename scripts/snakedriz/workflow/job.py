@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-import _blas  # noqa: F401  before numpy
+import snakedriz.workflow.blas  # noqa: F401  before numpy
 from snakedriz import artefacts
 from snakedriz.errors import SnakedrizError
-from snakedriz.workflow import process_usage, run_summary
+from snakedriz.workflow import library, process_usage, run_summary
 
 
 class _Without(io.TextIOBase):
@@ -55,6 +55,7 @@ def job(snakemake: Any, hide: Collection[str] = ()) -> Iterator[TextIO]:
     with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as file:  # noqa: PTH123
         log: Any = _Without(file, hide) if hide else file
         try:
+            library.check(snakemake.scriptdir)
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
                 yield log
         except SnakedrizError as error:
