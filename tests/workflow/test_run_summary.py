@@ -104,13 +104,13 @@ def test_the_table_of_a_run_and_its_sums(tmp_path):
 CODE = """
 import json, sys, time
 from pathlib import Path
-from snakedriz import usage
+from snakedriz.workflow import process_usage
 block = b"x" * 150_000_000
 Path(sys.argv[1]).write_bytes(block[:20_000_000])
 end = time.process_time() + 0.5
 while time.process_time() < end:
     pass
-print(json.dumps(usage.measure()))
+print(json.dumps(process_usage.measure()))
 """
 
 
