@@ -15,7 +15,7 @@ ROOTNAME = re.compile(r"[a-z0-9]+")
 
 
 class ExposureKey(NamedTuple):
-    """One file of an exposure: its rootname, and its kind (``flc``, ``flt``, ``raw``). As text ``<rootname>_<kind>``."""
+    """One file of an exposure: rootname and kind (``flc``, ``flt``, ``raw``). Its text: ``<rootname>_<kind>``."""
 
     rootname: str
     kind: str
