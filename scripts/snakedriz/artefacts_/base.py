@@ -158,9 +158,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
             words = _EXPECTED.get(one["type"], one["msg"].removeprefix("Input should be "))
             expected = words.format(**one.get("ctx", {}))
             wrong.setdefault(where or "the file", (one["input"], []))[1].append(expected)
-    for where, (found, expected) in wrong.items():
-        kinds = [one for one in dict.fromkeys(expected) if one != "a whole number" or "a number" not in expected]
-        said.append(f"{where}: expected {' or '.join(kinds)}, found {_shown(found)}")
+    for place, (found, alternatives) in wrong.items():
+        kinds = [one for one in dict.fromkeys(alternatives) if one != "a whole number" or "a number" not in alternatives]
+        said.append(f"{place}: expected {' or '.join(kinds)}, found {_shown(found)}")
     return said
 
 
