@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import _blas  # noqa: F401  before numpy
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.errors import SnakedrizError
 from snakedriz.workflow import process_usage, run_summary
 
@@ -105,7 +105,7 @@ class _Record:
     def write(self, outcome: str, reason: str = "", remedy: str = "") -> None:
         used = None if outcome == "running" else process_usage.measure()
         said = {"outcome": outcome, "reason": _hidden(reason, self._hide), "remedy": _hidden(remedy, self._hide)}
-        artefacts.write(self._path, {**self._fields, **said, "used": used})
+        untyped.write(self._path, {**self._fields, **said, "used": used})
 
 
 def _number(value: Any) -> float | None:

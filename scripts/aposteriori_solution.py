@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts
 from snakedriz.alignment import fit_selection
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
@@ -19,4 +19,4 @@ with job(snakemake):
     solution = stages.aposteriori(skeletons, chosen, reason)
     solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
     skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-    artefacts.write(snakemake.output.solution, solution)
+    untyped.write(snakemake.output.solution, solution)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
 
@@ -21,4 +21,4 @@ with job(snakemake):
     if solution["outcome"] != "ok":
         skeletons = {}
     skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-    artefacts.write(snakemake.output.solution, solution)
+    untyped.write(snakemake.output.solution, solution)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.files import write_table
 from snakedriz.tables import as_table
 from snakedriz.wcs import consistency
@@ -21,4 +21,4 @@ with job(snakemake):
         for text in group["warnings"]:
             print(f"snakedriz: {group['kind']} {group['name']}: {text}", file=sys.__stderr__)
     write_table(snakemake.output.table, as_table(consistency.rows(groups)))
-    artefacts.write(snakemake.output.report, {"schema": "consistency/1", "groups": groups})
+    untyped.write(snakemake.output.report, {"schema": "consistency/1", "groups": groups})

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.files import read_json
 from snakedriz.verification import drizzlepac_numbers
 
@@ -26,4 +26,4 @@ with job(snakemake):
         default_product=next(iter(snakemake.input.default), None),
         fit=fits[0] if fits else None,
     )
-    artefacts.write(snakemake.output.numbers, found)
+    untyped.write(snakemake.output.numbers, found)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from snakedriz.files import read_json
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.products import final
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     promotion = read_json(snakemake.input.promotion)
     final.write_exposure(
-        owner=f"{snakemake.wildcards.root}_{snakemake.wildcards.kind}",
+        owner=ExposureKey(snakemake.wildcards.root, snakemake.wildcards.kind),
         bundle=final.winner_bundle(promotion, snakemake.input.wcs),
         source=snakemake.input.exposure,
         crmask=snakemake.input.crmask,

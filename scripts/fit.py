@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from astropy.table import Table
-from snakedriz import artefacts, settings
+from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
 from snakedriz.files import read_json
 
@@ -17,7 +18,7 @@ with job(snakemake):
     inventory = read_json(snakemake.input.inventory)
     numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
     start = "default"
-    skeletons: stages.Skeletons = {}
+    skeletons: skeleton.Skeletons = {}
     if inventory["outcome"] == "process":
         start, skeletons = stages.starting_point(snakemake.input.start)
     sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
@@ -27,4 +28,4 @@ with job(snakemake):
         geometry: Any
         _, method, geometry = Path(path).stem.rsplit("_", 2)
         found = fitting.fit(sources, catalog, method, geometry, numbers, snakemake.wildcards.catalog)
-        artefacts.write(path, {**found, "start": start})
+        untyped.write(path, {**found, "start": start})

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import named, stages
 from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
 with job(snakemake):
     inventory = read_json(snakemake.input.inventory)
     name, wanted = snakemake.wildcards.candidate, dict(snakemake.params.wanted)
-    skeletons: stages.Skeletons = {}
+    skeletons: skeleton.Skeletons = {}
     if inventory["outcome"] == "process":
         for exposure in inventory["exposures"]:
             if exposure["used"]:
                 for kind in inventory["kinds"]:
-                    skeletons[f"{exposure['rootname']}_{kind}"] = skeleton.from_exposure(exposure[kind])
+                    skeletons[ExposureKey(exposure["rootname"], kind)] = skeleton.from_exposure(exposure[kind])
         files = snakemake.input.headerlets
         if "headerlets" in wanted:
             files = named.folder_files(wanted["headerlets"], files)
@@ -29,4 +30,4 @@ with job(snakemake):
     if solution["outcome"] != "ok":
         skeletons = {}
     skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-    artefacts.write(snakemake.output.solution, solution)
+    untyped.write(snakemake.output.solution, solution)

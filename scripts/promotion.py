@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.files import read_json
 from snakedriz.promotion import decision
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
-    artefacts.write(
+    untyped.write(
         snakemake.output.promotion,
         decision.promote(
             read_json(snakemake.input.inventory),

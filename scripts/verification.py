@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, settings
+from snakedriz import settings
+from snakedriz.artefacts import untyped
 from snakedriz.files import read_json
 from snakedriz.verification import verdict
 
@@ -25,4 +26,4 @@ with job(snakemake):
         default_metrics=None if default_verification is None else read_json(default_verification),
         threads=snakemake.threads,
     )
-    artefacts.write(snakemake.output.verification, found)
+    untyped.write(snakemake.output.verification, found)

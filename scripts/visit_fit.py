@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts
 from snakedriz.alignment import exposure_sources, visit_fit
+from snakedriz.artefacts import untyped
 from snakedriz.catalogs import field_catalog
 from snakedriz.exposures import field, skeleton
 from snakedriz.files import read_json
@@ -39,4 +39,4 @@ with job(snakemake):
         numbers,
         snakemake.wildcards.catalog,
     )
-    artefacts.write(snakemake.output.fit, {**found, "start": "default"})
+    untyped.write(snakemake.output.fit, {**found, "start": "default"})

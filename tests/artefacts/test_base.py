@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from snakedriz.artefacts_.common import Check
-from snakedriz.artefacts_.comparison import Comparison
-from snakedriz.artefacts_.drizzlepac_numbers import DrizzlepacNumbers
-from snakedriz.artefacts_.fit import Fit
-from snakedriz.artefacts_.registry import ARTEFACTS
-from snakedriz.artefacts_.solution import Solution
-from snakedriz.artefacts_.visit_fit import Inheritance
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.comparison import Comparison
+from snakedriz.artefacts.drizzlepac_numbers import DrizzlepacNumbers
+from snakedriz.artefacts.fit import Fit
+from snakedriz.artefacts.registry import ARTEFACTS
+from snakedriz.artefacts.solution import Solution
+from snakedriz.artefacts.visit_fit import Inheritance
 from snakedriz.errors import SnakedrizError
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -134,7 +134,7 @@ def test_message_for_another_schema_and_a_missing_key(tmp_path):
 
 
 def test_import_is_light():
-    code = "import sys, snakedriz.artefacts_.metrics; print([m for m in ('numpy', 'astropy') if m in sys.modules])"
+    code = "import sys, snakedriz.artefacts.metrics; print([m for m in ('numpy', 'astropy') if m in sys.modules])"
     library = str(Path(sys.modules["snakedriz"].__file__).parents[1])
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env={"PYTHONPATH": library})
     assert ran.stdout == b"[]\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from snakedriz.artefacts_.registry import ARTEFACTS, SCHEMAS, json_schema, write_schemas
+from snakedriz.artefacts.registry import ARTEFACTS, SCHEMAS, json_schema, write_schemas
 from snakedriz.errors import SnakedrizError
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.json"))

@@ -2,7 +2,8 @@ import subprocess
 import sys
 
 import pytest
-from snakedriz import artefacts, settings
+from snakedriz import settings
+from snakedriz.artefacts import untyped
 from snakedriz.errors import SnakedrizError
 from snakedriz.workflow import process_usage, run_summary
 
@@ -21,7 +22,7 @@ def record(folder, job="fit", outcome="ok", started=10.0, used=None, requested=N
         },
         **more,
     }  # fmt: skip
-    artefacts.write(run_summary.record_path(log), found)
+    untyped.write(run_summary.record_path(log), found)
     return found
 
 

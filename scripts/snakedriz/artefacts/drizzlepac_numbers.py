@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from snakedriz.artefacts_.base import Artefact, Count, Integer, Number, Outcome, Pixel, Real, Record, Switch, schema
+from snakedriz.artefacts.base import Artefact, Count, Integer, Number, Outcome, Pixel, Real, Record, Switch, schema
 
 Quality = Literal[0, 3, 6]
 

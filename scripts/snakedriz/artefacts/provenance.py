@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from snakedriz.artefacts_.base import Artefact, Integer, Record, Sha256, schema
+from snakedriz.artefacts.base import Artefact, Integer, Record, Sha256, schema
 
 
 class FetchedHeaderlet(Record):

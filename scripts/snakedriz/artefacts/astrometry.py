@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import Artefact, Count, Measured, Number, Pair, Record, schema
-from snakedriz.artefacts_.common import OfExposure, SourceFile
+from snakedriz.artefacts.base import Artefact, Count, Measured, Number, Pair, Record, schema
+from snakedriz.artefacts.common import OfExposure, SourceFile
 
 
 class RelativeExposure(OfExposure):

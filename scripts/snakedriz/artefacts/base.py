@@ -54,6 +54,22 @@ class Record(BaseModel):
     def _plain(cls, given: Any) -> Any:
         return plain(given)
 
+    # TRANSITION: until every room takes objects, parts can be read like the dicts they replace.
+    def __getitem__(self, key: str) -> Any:
+        return self.to_json()[key] if not hasattr(self, key) else getattr(self, key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.to_json()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self else default
+
+    def keys(self) -> Any:
+        return self.to_json().keys()
+
+    def items(self) -> Any:
+        return {key: self[key] for key in self.keys()}.items()
+
     def to_json(self) -> dict[str, Any]:
         """Return what goes into the file, as JSON's types: without the fields that were not given."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -159,7 +175,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
             expected = words.format(**one.get("ctx", {}))
             wrong.setdefault(where or "the file", (one["input"], []))[1].append(expected)
     for place, (found, alternatives) in wrong.items():
-        kinds = [one for one in dict.fromkeys(alternatives) if one != "a whole number" or "a number" not in alternatives]
+        kinds = [
+            one for one in dict.fromkeys(alternatives) if one != "a whole number" or "a number" not in alternatives
+        ]
         said.append(f"{place}: expected {' or '.join(kinds)}, found {_shown(found)}")
     return said
 

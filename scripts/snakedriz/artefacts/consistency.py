@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import Artefact, Integer, Number, Record, Switch, schema
+from snakedriz.artefacts.base import Artefact, Integer, Number, Record, Switch, schema
 
 
 class ActiveSolution(Record):

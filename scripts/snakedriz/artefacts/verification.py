@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import (
+from snakedriz.artefacts.base import (
     Artefact,
     Count,
     Integer,
@@ -21,7 +21,7 @@ from snakedriz.artefacts_.base import (
     Switch,
     schema,
 )
-from snakedriz.artefacts_.common import Check, OfExposure
+from snakedriz.artefacts.common import Check, OfExposure
 
 
 class CosmicRayCount(OfExposure):

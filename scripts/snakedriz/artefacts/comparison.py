@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import Artefact, Integer, Pair, Real, Record, schema
+from snakedriz.artefacts.base import Artefact, Integer, Pair, Real, Record, schema
 
 
 class ComparedProduct(Record):

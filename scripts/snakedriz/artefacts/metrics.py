@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.astrometry import Astrometry
-from snakedriz.artefacts_.base import schema
-from snakedriz.artefacts_.drizzlepac_numbers import DrizzlepacNumbers
-from snakedriz.artefacts_.verification import PixelEvidence
+from snakedriz.artefacts.astrometry import Astrometry
+from snakedriz.artefacts.base import schema
+from snakedriz.artefacts.drizzlepac_numbers import DrizzlepacNumbers
+from snakedriz.artefacts.verification import PixelEvidence
 
 
 class Metrics(PixelEvidence):

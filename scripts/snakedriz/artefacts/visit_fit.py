@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import Integer, Number, Pair, Record, schema
-from snakedriz.artefacts_.fit import FitExposure, FitMethod, FitResult
+from snakedriz.artefacts.base import Integer, Number, Pair, Record, schema
+from snakedriz.artefacts.fit import FitExposure, FitMethod, FitResult
 
 
 class Inheritance(Record):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import Amount, Pair, Policy, Record, Sha256, Switch
+from snakedriz.artefacts.base import Amount, Pair, Policy, Record, Sha256, Switch
 
 
 class Check(Record):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import Amount, Artefact, Integer, Number, Record, Sha256, Switch, schema
+from snakedriz.artefacts.base import Amount, Artefact, Integer, Number, Record, Sha256, Switch, schema
 
 Kind = Literal["flc", "flt"]
 

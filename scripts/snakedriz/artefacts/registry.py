@@ -8,20 +8,20 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from snakedriz.artefacts_.astrometry import Astrometry
-from snakedriz.artefacts_.base import Artefact
-from snakedriz.artefacts_.comparison import Comparison
-from snakedriz.artefacts_.consistency import Consistency
-from snakedriz.artefacts_.drizzlepac_numbers import DrizzlepacNumbers
-from snakedriz.artefacts_.fit import Fit
-from snakedriz.artefacts_.inventory import Inventory
-from snakedriz.artefacts_.job import Job
-from snakedriz.artefacts_.metrics import Metrics
-from snakedriz.artefacts_.promotion import Promotion
-from snakedriz.artefacts_.provenance import Provenance
-from snakedriz.artefacts_.solution import Solution
-from snakedriz.artefacts_.verification import Verification
-from snakedriz.artefacts_.visit_fit import VisitFit
+from snakedriz.artefacts.astrometry import Astrometry
+from snakedriz.artefacts.base import Artefact
+from snakedriz.artefacts.comparison import Comparison
+from snakedriz.artefacts.consistency import Consistency
+from snakedriz.artefacts.drizzlepac_numbers import DrizzlepacNumbers
+from snakedriz.artefacts.fit import Fit
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.job import Job
+from snakedriz.artefacts.metrics import Metrics
+from snakedriz.artefacts.promotion import Promotion
+from snakedriz.artefacts.provenance import Provenance
+from snakedriz.artefacts.solution import Solution
+from snakedriz.artefacts.verification import Verification
+from snakedriz.artefacts.visit_fit import VisitFit
 
 _ALL: tuple[type[Artefact], ...] = (
     Astrometry, Comparison, Consistency, DrizzlepacNumbers, Fit, Inventory, Job, Metrics, Promotion, Provenance,

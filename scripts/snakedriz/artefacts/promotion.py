@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.astrometry import AbsoluteErrors, CrossValidation, RelativeErrors
-from snakedriz.artefacts_.base import (
+from snakedriz.artefacts.astrometry import AbsoluteErrors, CrossValidation, RelativeErrors
+from snakedriz.artefacts.base import (
     Artefact,
     CandidateName,
     Count,
@@ -21,7 +21,7 @@ from snakedriz.artefacts_.base import (
     Switch,
     schema,
 )
-from snakedriz.artefacts_.common import Check, SourceFile
+from snakedriz.artefacts.common import Check, SourceFile
 
 
 class LargestShift(Record):

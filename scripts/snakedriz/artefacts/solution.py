@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import Artefact, CandidateName, Integer, Number, Outcome, Pair, Record, schema
-from snakedriz.artefacts_.common import SourceFile
-from snakedriz.artefacts_.fit import FitSummary
+from snakedriz.artefacts.base import Artefact, CandidateName, Integer, Number, Outcome, Pair, Record, schema
+from snakedriz.artefacts.common import SourceFile
+from snakedriz.artefacts.fit import FitSummary
 
 
 class SolutionExposure(Record):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import Amount, Artefact, Integer, Record, schema
+from snakedriz.artefacts.base import Amount, Artefact, Integer, Record, schema
 
 
 class RequestedResources(Record):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts_.base import (
+from snakedriz.artefacts.base import (
     Artefact,
     Count,
     FitQuality,
@@ -22,7 +22,7 @@ from snakedriz.artefacts_.base import (
     Switch,
     schema,
 )
-from snakedriz.artefacts_.common import Check, SourceFile
+from snakedriz.artefacts.common import Check, SourceFile
 
 
 class ReferenceSummary(Record):
