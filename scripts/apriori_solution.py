@@ -7,7 +7,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
 
@@ -25,7 +25,7 @@ def main(snakemake: Any) -> None:
         if solution["outcome"] != "ok":
             skeletons = {}
         skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-        artefacts.write(snakemake.output.solution, solution)
+        untyped.write(snakemake.output.solution, solution)
 
 
 if "snakemake" in globals():

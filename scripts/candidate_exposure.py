@@ -10,13 +10,14 @@ from snakedriz.workflow.job import job
 from snakedriz.drizzle import engine, outcome_header
 from snakedriz.exposures import skeleton
 from snakedriz.files import read_json, whole
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
         solution = read_json(snakemake.input.solution)
-        owner = f"{snakemake.wildcards.root}_{snakemake.wildcards.kind}"
+        owner = ExposureKey(snakemake.wildcards.root, snakemake.wildcards.kind)
         if solution["outcome"] == "ok":
             found = skeleton.read_bundle(snakemake.input.wcs, [owner])[owner]
             flags = engine.read_crmask(snakemake.input.crmask).get(snakemake.wildcards.root)

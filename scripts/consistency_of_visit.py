@@ -8,7 +8,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.files import write_table
 from snakedriz.tables import as_table
 from snakedriz.wcs import consistency
@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
             for text in group["warnings"]:
                 print(f"snakedriz: {group['kind']} {group['name']}: {text}", file=sys.__stderr__)
         write_table(snakemake.output.table, as_table(consistency.rows(groups)))
-        artefacts.write(snakemake.output.report, {"schema": "consistency/1", "groups": groups})
+        untyped.write(snakemake.output.report, {"schema": "consistency/1", "groups": groups})
 
 
 if "snakemake" in globals():

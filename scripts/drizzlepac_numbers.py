@@ -7,7 +7,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.files import read_json
 from snakedriz.verification import drizzlepac_numbers
 
@@ -29,7 +29,7 @@ def main(snakemake: Any) -> None:
             default_product=next(iter(snakemake.input.default), None),
             fit=fits[0] if fits else None,
         )
-        artefacts.write(snakemake.output.numbers, found)
+        untyped.write(snakemake.output.numbers, found)
 
 
 if "snakemake" in globals():

@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz.files import read_json
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.products import final
 
 
@@ -16,7 +17,7 @@ def main(snakemake: Any) -> None:
     with job(snakemake):
         promotion = read_json(snakemake.input.promotion)
         final.write_exposure(
-            owner=f"{snakemake.wildcards.root}_{snakemake.wildcards.kind}",
+            owner=ExposureKey(snakemake.wildcards.root, snakemake.wildcards.kind),
             bundle=final.winner_bundle(promotion, snakemake.input.wcs),
             source=snakemake.input.exposure,
             crmask=snakemake.input.crmask,

@@ -8,9 +8,11 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from astropy.table import Table
-from snakedriz import artefacts, settings
+from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
+from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
 
 
@@ -20,7 +22,7 @@ def main(snakemake: Any) -> None:
         inventory = read_json(snakemake.input.inventory)
         numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
         start = "default"
-        skeletons: stages.Skeletons = {}
+        skeletons: skeleton.Skeletons = {}
         if inventory["outcome"] == "process":
             start, skeletons = stages.starting_point(snakemake.input.start)
         sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
@@ -30,7 +32,7 @@ def main(snakemake: Any) -> None:
             geometry: Any
             _, method, geometry = Path(path).stem.rsplit("_", 2)
             found = fitting.fit(sources, catalog, method, geometry, numbers, snakemake.wildcards.catalog)
-            artefacts.write(path, {**found, "start": start})
+            untyped.write(path, {**found, "start": start})
 
 
 if "snakemake" in globals():

@@ -8,8 +8,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from astropy.table import Table
-from snakedriz import artefacts, settings
+from snakedriz import settings
 from snakedriz.alignment import astrometry, exposure_sources
+from snakedriz.artefacts import untyped
 from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
 from snakedriz.verification import verdict
@@ -40,9 +41,9 @@ def main(snakemake: Any) -> None:
                     numbers,
                     read_json(fits[chosen]) if chosen and fits else None,
                 )
-            artefacts.write(snakemake.output.astrometry, found)
+            untyped.write(snakemake.output.astrometry, found)
         drizzlepac = snakemake.input.drizzlepac
-        artefacts.write(
+        untyped.write(
             snakemake.output.metrics,
             verdict.complete(
                 read_json(snakemake.input.verification),

@@ -7,7 +7,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.files import read_json
 from snakedriz.promotion import decision
 
@@ -15,7 +15,7 @@ from snakedriz.promotion import decision
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        artefacts.write(
+        untyped.write(
             snakemake.output.promotion,
             decision.promote(
                 read_json(snakemake.input.inventory),

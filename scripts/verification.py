@@ -7,7 +7,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz import artefacts, settings
+from snakedriz import settings
+from snakedriz.artefacts import untyped
 from snakedriz.files import read_json
 from snakedriz.verification import verdict
 
@@ -29,7 +30,7 @@ def main(snakemake: Any) -> None:
             default_metrics=None if default_verification is None else read_json(default_verification),
             threads=snakemake.threads,
         )
-        artefacts.write(snakemake.output.verification, found)
+        untyped.write(snakemake.output.verification, found)
 
 
 if "snakemake" in globals():

@@ -7,8 +7,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz import artefacts
 from snakedriz.alignment import exposure_sources, visit_fit
+from snakedriz.artefacts import untyped
 from snakedriz.catalogs import field_catalog
 from snakedriz.exposures import field, skeleton
 from snakedriz.files import read_json
@@ -43,7 +43,7 @@ def main(snakemake: Any) -> None:
             numbers,
             snakemake.wildcards.catalog,
         )
-        artefacts.write(snakemake.output.fit, {**found, "start": "default"})
+        untyped.write(snakemake.output.fit, {**found, "start": "default"})
 
 
 if "snakemake" in globals():

@@ -7,8 +7,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz import artefacts
 from snakedriz.alignment import fit_selection
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
@@ -27,7 +27,7 @@ def main(snakemake: Any) -> None:
             skeletons = {}
         solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
         skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-        artefacts.write(snakemake.output.solution, solution)
+        untyped.write(snakemake.output.solution, solution)
 
 
 if "snakemake" in globals():

@@ -74,7 +74,7 @@ def validate_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None 
         For an unknown key (with the nearest valid one and the list of all), a wrong type or value, or values that
         contradict each other. All errors found are in the one message.
     """
-    from snakedriz.exposures.association import clean_name
+    from snakedriz.fits_headers.rootnames import clean_name
 
     schema = read_schema("config") if schema is None else schema
     result = _complete(automatic.resolve(config), schema)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from helpers.fit_simulator import SETTINGS, offsets_of
-from snakedriz import artefacts
 from snakedriz.alignment import visit_fit
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.tangent_plane import place
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
 from snakedriz.detection.sources import COLUMNS
 from snakedriz.errors import SnakedrizError
@@ -128,7 +128,7 @@ def test_a_shallow_pair_is_tied_to_the_deep_exposures_and_shares_their_frame(fie
     Exposures are compared with the mean of the deep ones: 4 x 0.3 mas, and 0.2 mas from truth for the catalogue.
     """
     found = fit(field, {**DEEP_SEEN, **dict.fromkeys(OFF.rootnames, FEW)}, ROWS)
-    artefacts.write(tmp_path / "fit.json", {**found, "start": "default"})
+    untyped.write(tmp_path / "fit.json", {**found, "start": "default"})
     assert (found["outcome"], found["valid"], found["wcs_kind"]) == ("ok", True, "SVM")
     assert found["bodies"] == [[*DEEP.rootnames, *OFF.rootnames]]
     assert {row["status"] for row in found["exposures"]} == {"fitted"}

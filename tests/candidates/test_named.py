@@ -15,7 +15,7 @@ from helpers.real_headers import (
     without,
 )
 from helpers.shared_data import shared
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.candidates import named
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import association, skeleton
@@ -34,7 +34,7 @@ def pair():
 def make(skeletons, way, text, files=(), tmp_path=None):
     found = named.make("named", {way: text}, skeletons, files)
     if tmp_path is not None:
-        artefacts.write(tmp_path / "solution.json", found)  # checks it against the schema
+        untyped.write(tmp_path / "solution.json", found)  # checks it against the schema
     return found
 
 

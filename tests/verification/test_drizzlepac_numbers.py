@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from helpers.drizzled import SCALE, Scene, write
 from scipy import ndimage
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.errors import SnakedrizError
 from snakedriz.verification import drizzlepac_numbers, sparse_filters
 
@@ -93,7 +93,7 @@ def _theirs(haputils, product, paths, sigma):
 
 def _same(ours, theirs):
     """Equal to the bit; None stands for what JSON cannot carry."""
-    return ours == artefacts.plain(theirs)
+    return ours == untyped.plain(theirs)
 
 
 def _assert_equal(haputils, found, product, paths, sigma):
@@ -325,7 +325,7 @@ def test_artefact_fits_its_schema(tmp_path):
     solution = {"candidate": "aposteriori", "outcome": "ok", "reason": "", "wcsname": "IDC_x-FIT_REL_GAIAeDR3"}
     fit = {"exposures": [{"nmatches": 9}], "reference": {"rows": 12}}
     found = drizzlepac_numbers.assess(*files, solution, "ACS", "WFC", files[0], fit)
-    artefacts.write(tmp_path / "drizzlepac.json", found)
+    untyped.write(tmp_path / "drizzlepac.json", found)
     assert found["overlap"]["focus_consulted"]
     assert (found["overlap"]["num_sources"], found["overlap"]["fraction_matched"]) == (9, 0.75)
     assert found["sigma_px"] == 1.5
@@ -337,11 +337,11 @@ def test_artefact_fits_its_schema(tmp_path):
         "outcome": "not_applicable",
         "reason": "no headerlet",
     }
-    artefacts.write(tmp_path / "drizzlepac.json", found)
+    untyped.write(tmp_path / "drizzlepac.json", found)
     with pytest.raises(SnakedrizError):
-        artefacts.write(tmp_path / "drizzlepac.json", {**found, "verified": True})
+        untyped.write(tmp_path / "drizzlepac.json", {**found, "verified": True})
     with pytest.raises(SnakedrizError):
-        artefacts.write(tmp_path / "drizzlepac.json", {**found, "outcome": "ok"})
+        untyped.write(tmp_path / "drizzlepac.json", {**found, "outcome": "ok"})
 
 
 def test_unknown_detector_and_shapes_are_refused(tmp_path):

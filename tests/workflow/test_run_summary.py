@@ -2,7 +2,8 @@ import subprocess
 import sys
 
 import pytest
-from snakedriz import artefacts, settings
+from snakedriz import settings
+from snakedriz.artefacts import untyped
 from snakedriz.errors import SnakedrizError
 from snakedriz.workflow import process_usage, run_summary
 
@@ -21,7 +22,7 @@ def record(folder, job="fit", outcome="ok", started=10.0, used=None, requested=N
         },
         **more,
     }  # fmt: skip
-    artefacts.write(run_summary.record_path(log), found)
+    untyped.write(run_summary.record_path(log), found)
     return found
 
 
@@ -104,13 +105,13 @@ def test_the_table_of_a_run_and_its_sums(tmp_path):
 CODE = """
 import json, sys, time
 from pathlib import Path
-from snakedriz import usage
+from snakedriz.workflow import process_usage
 block = b"x" * 150_000_000
 Path(sys.argv[1]).write_bytes(block[:20_000_000])
 end = time.process_time() + 0.5
 while time.process_time() < end:
     pass
-print(json.dumps(usage.measure()))
+print(json.dumps(process_usage.measure()))
 """
 
 

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from snakedriz.exposures import field
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 
 @dataclass
@@ -39,7 +40,7 @@ class ExposureSources:
 
 def collect(
     inventory: Mapping[str, Any],
-    skeletons: Mapping[str, fits.HDUList],
+    skeletons: Mapping[ExposureKey, fits.HDUList],
     tables: Sequence[str],
     not_alignable: bool = False,
 ) -> list[ExposureSources]:
@@ -50,7 +51,7 @@ def collect(
     inventory : mapping
         "inventory/1".
     skeletons : mapping
-        From ``<root>_<kind>``, as `snakedriz.exposures.skeleton.read_bundle` returns them.
+        As `snakedriz.exposures.skeleton.read_bundle` returns them.
     tables : sequence of str
         Paths ``<root>.ecsv`` of the source tables.
     not_alignable : bool
@@ -65,7 +66,7 @@ def collect(
     return [
         ExposureSources(
             e["rootname"],
-            skeletons[f"{e['rootname']}_{inventory['verification_kind']}"],
+            skeletons[ExposureKey(e["rootname"], inventory["verification_kind"])],
             sources(e),
             float(e["exptime"]),
             field.epoch(e),

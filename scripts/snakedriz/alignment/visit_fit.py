@@ -27,6 +27,7 @@ from snakedriz.alignment.tangent_plane import Member, merge
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.guiding import Guiding, donor
 from snakedriz.exposures.skeleton import science_extensions
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 Array = NDArray[np.float64]
 SCHEMA = "visit_fit/1"
@@ -251,7 +252,9 @@ def ties(members: Sequence[Member], tolerance: float, scale: float) -> list[dict
 
 
 def detector_settings(
-    detectors: Mapping[str, Any], inventories: Sequence[Mapping[str, Any]], skeletons: Mapping[str, fits.HDUList]
+    detectors: Mapping[str, Any],
+    inventories: Sequence[Mapping[str, Any]],
+    skeletons: Mapping[ExposureKey, fits.HDUList],
 ) -> dict[str, Any]:
     """Return the settings of the detector with the finest pixels, whose scale is that of the fit's plane.
 
@@ -269,7 +272,7 @@ def detector_settings(
 
     def scale(inventory: Mapping[str, Any]) -> float:
         first = next(e["rootname"] for e in inventory["exposures"] if e["used"])
-        skeleton = skeletons[f"{first}_{inventory['verification_kind']}"]
+        skeleton = skeletons[ExposureKey(first, inventory["verification_kind"])]
         header = skeleton["SCI", science_extensions(skeleton)[0]].header
         cd = np.array([[header[f"CD{i}_{j}"] for j in (1, 2)] for i in (1, 2)])
         return round(float(np.sqrt(abs(np.linalg.det(cd)))) * 3600.0, 4)

@@ -16,12 +16,13 @@ from typing import Any
 
 from astropy.io import fits
 
-from snakedriz.artefacts import plain
-from snakedriz.candidates.stages import Skeletons, not_applicable, solution
+from snakedriz.artefacts.untyped import plain
+from snakedriz.candidates.stages import not_applicable, solution
 from snakedriz.errors import NotApplicable, SnakedrizError
-from snakedriz.exposures.skeleton import science_extensions
+from snakedriz.exposures.skeleton import Skeletons, science_extensions
 from snakedriz.fits_headers import keywords, wcsnames
 from snakedriz.fits_headers.fast_header import primary_cards
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.wcs import consistency, headerlets, sky_positions, solutions, switching, validation
 from snakedriz.wcs.solutions import ALTERNATE, HEADERLET, PRIMARY, Problem, Solution
 
@@ -33,7 +34,9 @@ class _Found:
     """What one exposure has of what is asked for."""
 
     root: str
-    usable: dict[str, tuple[str, Solution]] = field(default_factory=dict)  # by generic name: whose skeleton, record
+    usable: dict[str, tuple[ExposureKey, Solution]] = field(
+        default_factory=dict
+    )  # by generic name: whose skeleton, record
     refused: list[str] = field(default_factory=list)  # what matches and cannot be used, each with the reason
     has: list[str] = field(default_factory=list)  # WCSNAMEs of all its solutions
     repaired: list[str] = field(default_factory=list)
@@ -54,7 +57,7 @@ def make(candidate: str, wanted: Mapping[str, str], skeletons: Skeletons, files:
     wanted : mapping
         One of `alternatives.WAYS` and its text.
     skeletons : dict
-        Skeletons of the input exposures, from ``<root>_<kind>``, the preferred kind first; changed in place, and to be
+        Skeletons of the input exposures, the preferred kind first; changed in place, and to be
         thrown away unless the outcome is ok.
     files : sequence of str
         Headerlet files of the folder for these exposures (`headerlets`).
@@ -65,9 +68,9 @@ def make(candidate: str, wanted: Mapping[str, str], skeletons: Skeletons, files:
         The solution in its JSON form.
     """
     way, text = next(iter(wanted.items()))
-    owners: dict[str, list[str]] = {}
+    owners: dict[str, list[ExposureKey]] = {}
     for owner in skeletons:
-        owners.setdefault(owner.rpartition("_")[0], []).append(owner)
+        owners.setdefault(owner.rootname, []).append(owner)
     loaded, unreadable = _load(files) if way == "headerlets" else ({}, [])
     found = [_Found(root) for root in owners]
     try:
@@ -109,7 +112,7 @@ def _load(files: Sequence[str]) -> tuple[dict[str, list[tuple[str, Any]]], list[
     return loaded, unreadable
 
 
-def _repair(one: _Found, owner: str, skeleton: fits.HDUList) -> None:
+def _repair(one: _Found, owner: ExposureKey, skeleton: fits.HDUList) -> None:
     """Repair the headerlets of an exposure in the copy, and remember what was done; raises NotApplicable."""
     try:
         one.repaired += [f"{owner}: {said}" for said in validation.repair(skeleton)]
@@ -117,7 +120,7 @@ def _repair(one: _Found, owner: str, skeleton: fits.HDUList) -> None:
         raise NotApplicable(f"{owner}: its headerlets could not be repaired: {error}") from error
 
 
-def _from_files(one: _Found, owner: str, skeleton: fits.HDUList, loaded: Sequence[tuple[str, Any]]) -> None:
+def _from_files(one: _Found, owner: ExposureKey, skeleton: fits.HDUList, loaded: Sequence[tuple[str, Any]]) -> None:
     """Attach the headerlets of the folder to an exposure and judge each; records what can be used and what not."""
     _repair(one, owner, skeleton)
     records: dict[str, str] = {}
@@ -137,7 +140,7 @@ def _from_files(one: _Found, owner: str, skeleton: fits.HDUList, loaded: Sequenc
     one.files = {name: records[record.hdrname] for name, (_, record) in one.usable.items()}
 
 
-def _from_exposure(one: _Found, owner: str, skeleton: fits.HDUList, way: str, text: str) -> None:
+def _from_exposure(one: _Found, owner: ExposureKey, skeleton: fits.HDUList, way: str, text: str) -> None:
     """Find what is asked for among the solutions of an exposure, its headerlets repaired where they can be."""
     before = [s for s in solutions.read(skeleton) if s.where == HEADERLET and s.blocked]
     _repair(one, owner, skeleton)
@@ -167,7 +170,7 @@ def matching(found: Sequence[Solution], way: str, text: str) -> list[Solution]:
 
 
 def _sort(
-    one: _Found, owner: str, skeleton: fits.HDUList, matched: Sequence[Solution], where: Mapping[str, str]
+    one: _Found, owner: ExposureKey, skeleton: fits.HDUList, matched: Sequence[Solution], where: Mapping[str, str]
 ) -> None:
     """Record of the solutions that match which can be used, by generic name, and why the others cannot."""
     groups: dict[str, list[Solution]] = {}
@@ -244,7 +247,7 @@ def _choose(found: Sequence[_Found], way: str, text: str, unreadable: Sequence[s
     raise NotApplicable("; ".join([f"not all exposures can take {asked}", *said, *unreadable]))
 
 
-def _apply(one: _Found, name: str, skeletons: Skeletons, mine: Sequence[str]) -> list[dict[str, Any]]:
+def _apply(one: _Found, name: str, skeletons: Skeletons, mine: Sequence[ExposureKey]) -> list[dict[str, Any]]:
     """Make the chosen solution of an exposure active in all its kinds of file, and prove it by positions."""
     source, record = one.usable[name]
     headerlet = solutions.headerlet_of(skeletons[source], record)
@@ -272,7 +275,7 @@ def _apply(one: _Found, name: str, skeletons: Skeletons, mine: Sequence[str]) ->
                 "them; please report this with the file"
             )
         entry = {
-            "rootname": one.root, "file": owner, "source": one.files.get(name, f"{record.label} of {source}"),
+            "rootname": one.root, "file": str(owner), "source": one.files.get(name, f"{record.label} of {source}"),
             "wcsname": record.wcsname, "hdrname": record.hdrname, "before": active[0].wcsname,
             "nmatch": record.nmatch, "rms_ra_mas": record.rms_ra_mas, "rms_dec_mas": record.rms_dec_mas,
             "proof_microarcsec": apart, "repaired": [r for r in one.repaired if r.startswith(f"{owner}: ")],

@@ -5,7 +5,7 @@ Every function returns a `solution`, a dict in JSON form::
     {"schema": "solution/1", "candidate": "apriori", "outcome": "ok", "reason": "...", "wcsname": "IDC_x-GSC240",
      "exposures": [{"rootname": ..., "source": "headerlet ...", "attached": [...]}]}
 
-and changes the skeletons it is given (from ``<root>_<kind>`` to HDUList) in place.
+and changes the skeletons it is given in place.
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ from astropy.io import fits
 
 from snakedriz.errors import NotApplicable
 from snakedriz.exposures import fetched
-from snakedriz.exposures.skeleton import read_bundle, science_extensions
+from snakedriz.exposures.skeleton import Skeletons, read_bundle, science_extensions
 from snakedriz.files import read_json
 from snakedriz.fits_headers import wcsnames
 from snakedriz.services import provenance
 from snakedriz.wcs import guide_star_offsets, headerlets
-
-Skeletons = dict[str, fits.HDUList]
 
 
 @contextlib.contextmanager
@@ -89,7 +87,7 @@ def default(skeletons: Skeletons, directories: Mapping[str, str]) -> dict[str, A
                 updatewcs(skeleton, use_db=False, checkfiles=False)
             print(f"{owner}: {said.getvalue().strip()}")
             headerlets.sync_companions(skeleton)
-            exposures.append({"rootname": owner.rpartition("_")[0], "file": owner, "source": "distortion model"})
+            exposures.append({"rootname": owner.rootname, "file": str(owner), "source": "distortion model"})
     return solution(
         "default", "ok", "distortion model applied to the pointing as observed", _wcsname(skeletons), exposures
     )
@@ -181,7 +179,7 @@ def apriori(
     notes: dict[str, list[str]] = {}
     usable: dict[str, list[headerlets.HeaderletFile]] = {}
     for owner, skeleton in skeletons.items():
-        root = owner.rpartition("_")[0]
+        root = owner.rootname
         wanted = wcsnames.idcroot(str(skeleton[0].header["IDCTAB"]))
         chips = set(science_extensions(skeleton))
         kinds, said, mine = available.setdefault(root, {}), notes.setdefault(root, []), usable.setdefault(root, [])
@@ -212,8 +210,7 @@ def apriori(
     exposures = []
     sources: dict[str, str] = {}
     for owner, skeleton in skeletons.items():
-        root = owner.rpartition("_")[0]
-        kind_of_file = owner.rpartition("_")[2]
+        root, kind_of_file = owner
         base = wcsnames.default_name(str(skeleton[0].header["IDCTAB"]))
         own = headerlets.make(skeleton, headerlets.unique_hdrname(root, kind_of_file, base), descrip="default WCS")
         chosen = available[root][kind]
@@ -233,7 +230,7 @@ def apriori(
         exposures.append(
             {
                 "rootname": root,
-                "file": owner,
+                "file": str(owner),
                 **entry,
                 "attached": [f.wcsname for f in usable[root]],
                 "notes": notes[root],
@@ -261,14 +258,14 @@ def aposteriori(
     if fit is None:
         return not_applicable(candidate, reason)
     by_root = {exposure["rootname"]: exposure for exposure in fit["exposures"]}
-    without = sorted({owner.rpartition("_")[0] for owner in skeletons} - set(by_root))
+    without = sorted({owner.rootname for owner in skeletons} - set(by_root))
     if without:
         why = {row["rootname"]: f" ({row['reason']})" for row in fit.get("left_out", ())}
         listed = ", ".join(f"{root}{why.get(root, '')}" for root in without)
         return not_applicable(candidate, f"{listed} cannot be fitted, and the others alone would part from it")
     exposures = []
     for owner, skeleton in skeletons.items():
-        root, _, kind = owner.rpartition("_")
+        root, kind = owner
         result = by_root[root]
         base = wcsnames.default_name(str(skeleton[0].header["IDCTAB"]))
         start_name = str(skeleton["SCI", science_extensions(skeleton)[0]].header["WCSNAME"]).strip()
@@ -288,7 +285,7 @@ def aposteriori(
         if inherits := result.get("inherits"):
             source = f"solution of {inherits['from']}, inherited: {inherits['why']}"
             skeleton[0].header["HISTORY"] = f"snakedriz: {source}"
-        exposures.append({"rootname": root, "file": owner, "source": source})
+        exposures.append({"rootname": root, "file": str(owner), "source": source})
     return solution(candidate, "ok", reason, _wcsname(skeletons), exposures)
 
 

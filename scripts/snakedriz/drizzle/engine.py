@@ -27,6 +27,7 @@ from snakedriz.drizzle import singles as singles_
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton as skeletons_
 from snakedriz.files import read_json, whole
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 #: DQ bit of cosmic rays found by AstroDrizzle.
 CR_BIT = 4096
@@ -271,8 +272,8 @@ def read_exposures(
     inventory = read_json(inventory_file)
     kind = {"drc": "flc", "drz": "flt"}[product]
     used = [exposure for exposure in inventory["exposures"] if exposure["used"]]
-    skeletons = skeletons_.read_bundle(bundle, [f"{exposure['rootname']}_{kind}" for exposure in used])
+    skeletons = skeletons_.read_bundle(bundle, [ExposureKey(exposure["rootname"], kind) for exposure in used])
     return [
-        Exposure(e["rootname"], kind, Path(e[kind]), skeletons[f"{e['rootname']}_{kind}"], float(e["exptime"]))
+        Exposure(e["rootname"], kind, Path(e[kind]), skeletons[ExposureKey(e["rootname"], kind)], float(e["exptime"]))
         for e in used
     ], inventory

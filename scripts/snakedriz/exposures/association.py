@@ -5,20 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 import os
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.fits_headers.fast_header import primary_cards, table_rows
-
-#: Kinds of files that are looked for: ``<rootname>_<kind>.fits``.
-KINDS = ("asn", "raw", "flt", "flc", "c0m", "c1m", "d0m")
-#: Kinds of files that make a rootname an exposure.
-EXPOSURE_KINDS = ("raw", "flt", "flc", "c0m", "d0m")
-#: Rootnames: letters and digits. Names with underscores are products of other pipelines (``hst_9019_06_..._flc.fits``).
-ROOTNAME = re.compile(r"[a-z0-9]+")
+from snakedriz.fits_headers.rootnames import EXPOSURE_KINDS, KINDS, ROOTNAME, ExposureKey, clean_name
 
 
 class FileIndex:
@@ -39,7 +32,7 @@ class FileIndex:
 
     def __init__(self, directory: str | Path, exclude: Collection[str | Path] = ()) -> None:
         self.directory = os.fspath(directory)
-        self._files: dict[tuple[str, str], list[str]] = {}
+        self._files: dict[ExposureKey, list[str]] = {}
         if not os.path.isdir(self.directory):  # noqa: PTH112
             raise SnakedrizError(
                 f"{self.directory}: the input folder does not exist; set `input:` in the configuration"
@@ -66,9 +59,9 @@ class FileIndex:
                     if name.startswith("."):
                         continue
                     if name.endswith(".fits"):
-                        root, _, kind = name[:-5].rpartition("_")
-                        if kind in KINDS and root and entry.is_file():
-                            self._files.setdefault((root, kind), []).append(entry.path)
+                        key = ExposureKey.parse(name)
+                        if key.kind in KINDS and key.rootname and entry.is_file():
+                            self._files.setdefault(key, []).append(entry.path)
                     elif entry.is_dir():
                         below.append(entry.path)
         except OSError as error:
@@ -83,8 +76,7 @@ class FileIndex:
         SnakedrizError
             If there is no such file, or more than one.
         """
-        root, _, kind = name.lower().removesuffix(".fits").rpartition("_")
-        found = self.get(root, kind)
+        found = self.get(*ExposureKey.parse(name))
         if found is None:
             raise SnakedrizError(f"{name} was not found below {self.directory}")
         return found
@@ -97,7 +89,7 @@ class FileIndex:
         SnakedrizError
             If two files of that name lie in different folders.
         """
-        paths = self._files.get((rootname, kind))
+        paths = self._files.get(ExposureKey(rootname, kind))
         if not paths:
             return None
         if len(paths) > 1:
@@ -109,7 +101,7 @@ class FileIndex:
 
     def paths(self, rootname: str, kind: str) -> list[str]:
         """Return all files of that name, sorted: none, one, or several in different folders."""
-        return list(self._files.get((rootname, kind), ()))
+        return list(self._files.get(ExposureKey(rootname, kind), ()))
 
     def has(self, rootname: str, kind: str) -> bool:
         """Whether there is at least one such file."""
@@ -187,13 +179,6 @@ class ExposureFiles:
     raw: str | None
     flt: str | None
     flc: str | None
-
-
-def clean_name(name: str) -> str:
-    """Return the rootname that a user means: lower case, without folder and without ``_asn.fits`` and the like."""
-    name = os.path.basename(name.strip()).lower().removesuffix(".fits")  # noqa: PTH119
-    root, _, kind = name.rpartition("_")
-    return root if root and kind in KINDS else name
 
 
 def find(index: FileIndex, name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from snakedriz.exposures.skeleton import science_extensions
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 
 def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
@@ -20,7 +21,7 @@ def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
     return HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(corners, 0)
 
 
-def outlines(skeletons: Mapping[str, fits.HDUList]) -> list[np.ndarray]:
+def outlines(skeletons: Mapping[ExposureKey, fits.HDUList]) -> list[np.ndarray]:
     """Return the outline of every chip of every exposure, as `chip_outline` gives it."""
     return [
         chip_outline(skeleton, chip)

@@ -10,7 +10,7 @@ own convention for constant arrays. The skeletons of all exposures of one candid
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from stwcs.wcsutil.headerlet import HeaderletHDU  # importing it registers HDRLE
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import whole
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 #: Extensions that hold pixels of the detector; every other extension of an exposure belongs to its WCS.
 PIXEL_EXTENSIONS = ("SCI", "ERR", "DQ", "SAMP", "TIME", "SDQ")
@@ -27,6 +28,8 @@ _OWNER = "SDOWNER"  # which exposure of a bundle an HDU belongs to
 #: Extension in which `snakedriz wcs` keeps what it changed in a file; it belongs to that very file.
 JOURNAL = "SDWCSLOG"
 _PRIMARY = "SDPRIM"  # EXTNAME under which a bundle keeps a primary header
+#: Skeletons of several exposures.
+Skeletons = dict[ExposureKey, fits.HDUList]
 
 
 def extension_name(hdu: fits.hdu.base.ExtensionHDU) -> tuple[str, int]:
@@ -97,7 +100,7 @@ def from_exposure(path: str | Path, journal: bool = False) -> fits.HDUList:
     return out
 
 
-def write_bundle(path: str | Path, skeletons: Mapping[str, fits.HDUList], about: Mapping[str, object]) -> None:
+def write_bundle(path: str | Path, skeletons: Mapping[ExposureKey, fits.HDUList], about: Mapping[str, object]) -> None:
     """Write the skeletons of several exposures into one FITS file, whole.
 
     Parameters
@@ -105,7 +108,7 @@ def write_bundle(path: str | Path, skeletons: Mapping[str, fits.HDUList], about:
     path : str or Path
         The bundle.
     skeletons : mapping
-        From `<root>_<kind>` (for example ``j8bt06nyq_flt``) to its skeleton.
+        The skeleton of each exposure.
     about : mapping
         Keywords for the primary header (OUTCOME, REASON, WCSNAME, ...).
     """
@@ -124,36 +127,36 @@ def write_bundle(path: str | Path, skeletons: Mapping[str, fits.HDUList], about:
                     new.header["NPIX1"], new.header["NPIX2"] = hdu.shape[1], hdu.shape[0]
             else:
                 new = copy_extension(hdu)
-            new.header[_OWNER] = owner
+            new.header[_OWNER] = str(owner)
             bundle.append(new)
     with whole(path) as temporary:
         bundle.writeto(temporary, overwrite=True, output_verify="silentfix")
 
 
-def read_bundle(path: str | Path, owners: list[str] | None = None) -> dict[str, fits.HDUList]:
+def read_bundle(path: str | Path, owners: Collection[ExposureKey] | None = None) -> Skeletons:
     """Read the skeletons of a bundle.
 
     Parameters
     ----------
     path : str or Path
         A file of `write_bundle`.
-    owners : list of str, optional
-        Only these exposures (`<root>_<kind>`); all of them by default.
+    owners : collection of ExposureKey, optional
+        Only these exposures; all of them by default.
 
     Returns
     -------
     dict
-        From `<root>_<kind>` to a skeleton as `from_exposure` returns it; empty for a candidate that does not apply.
+        From the exposure's key to a skeleton as `from_exposure` returns it; empty for a candidate that does not apply.
 
     Raises
     ------
     SnakedrizError
         If an exposure asked for is not in the bundle.
     """
-    found: dict[str, fits.HDUList] = {}
+    found: Skeletons = {}
     with fits.open(path, memmap=False) as bundle:
         for hdu in bundle[1:]:
-            owner = hdu.header[_OWNER]
+            owner = ExposureKey.parse(hdu.header[_OWNER])
             if owners is not None and owner not in owners:
                 continue
             name, _ = extension_name(hdu)
@@ -171,7 +174,9 @@ def read_bundle(path: str | Path, owners: list[str] | None = None) -> dict[str, 
                 found[owner].append(new)
     for owner in owners or []:
         if owner not in found:
-            raise SnakedrizError(f"{path}: has no exposure {owner}; it holds {', '.join(sorted(found)) or 'none'}")
+            raise SnakedrizError(
+                f"{path}: has no exposure {owner}; it holds {', '.join(map(str, sorted(found))) or 'none'}"
+            )
     return found
 
 

@@ -14,6 +14,7 @@ from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import field, mdriztab, skeleton
 from snakedriz.files import whole
 from snakedriz.fits_headers import wcsnames
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.promotion import data_used, error_summary
 from snakedriz.wcs import headerlets
 
@@ -71,7 +72,7 @@ def promoted(promotion: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def write_exposure(
-    owner: str,
+    owner: ExposureKey,
     bundle: str | Path,
     source: str | Path,
     crmask: str | Path,
@@ -84,8 +85,7 @@ def write_exposure(
 
     Parameters
     ----------
-    owner : str
-        ``<root>_<kind>``.
+    owner : ExposureKey
     bundle, source, crmask : path
         The winner's skeletons, the input exposure, the CR masks of the final drizzle.
     inventory : mapping
@@ -95,7 +95,7 @@ def write_exposure(
     exposure_out, headerlet_out : path
         What to write.
     """
-    root, _, kind = owner.rpartition("_")
+    root, kind = owner
     used = any(e["used"] for e in inventory["exposures"] if e["rootname"] == root)
     if not used:
         _write_unused(owner, source, inventory, exposure_out, headerlet_out)
@@ -127,10 +127,14 @@ def write_exposure(
 
 
 def _write_unused(
-    owner: str, source: str | Path, inventory: Mapping[str, Any], exposure_out: str | Path, headerlet_out: str | Path
+    owner: ExposureKey,
+    source: str | Path,
+    inventory: Mapping[str, Any],
+    exposure_out: str | Path,
+    headerlet_out: str | Path,
 ) -> None:
     """An exposure that was left out keeps the WCS it came with; its headerlet says so by being that WCS."""
-    root, _, kind = owner.rpartition("_")
+    root, kind = owner
     found = skeleton.from_exposure(source)
     reason = next(e["reason"] for e in inventory["exposures"] if e["rootname"] == root)
     found[0].header["HISTORY"] = f"snakedriz: not used, {reason}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz import artefacts
+from snakedriz.artefacts import untyped
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import whole
 from snakedriz.report.compare_images import Comparison, Patch
@@ -33,7 +33,7 @@ def write(comparison: Comparison, png: str | Path) -> None:
     with _plotting():
         side_by_side(comparison, path)
         blink(comparison, path.with_suffix(".gif"))
-    artefacts.write(path.with_suffix(".json"), comparison.report)
+    untyped.write(path.with_suffix(".json"), comparison.report)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from snakedriz import settings
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import association, fetched
 from snakedriz.files import sha256, write_table
+from snakedriz.fits_headers.rootnames import KINDS
 from snakedriz.services import archive, area, astrometry_db, catalogs, crds_files, guide_stars
 
 #: What belongs in each folder of fetched files, for a person without a connection.
@@ -99,7 +100,7 @@ class Keeper:
         index = self._index()
         have = {
             f"{root}_{kind}.fits": path
-            for kind in association.KINDS
+            for kind in KINDS
             for root in index.rootnames(kind)
             for path in index.paths(root, kind)
         }

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snakedriz import __version__, artefacts
+from snakedriz import __version__
+from snakedriz.artefacts import untyped
 from snakedriz.exposures.fetched import sidecar
 from snakedriz.files import read_json, sha256
 from snakedriz.services.failures import public
@@ -68,7 +69,7 @@ def write(
     path = Path(path)
     content = of or path
     versions = sorted({str(answer["version"]) for answer in answers if answer.get("version")})
-    artefacts.write(
+    untyped.write(
         sidecar(path),
         {
             "schema": "provenance/1",
@@ -89,7 +90,7 @@ def write(
 
 def copy(source: str | Path, target: str | Path) -> None:
     """Copy the record of a file to the record of its copy, under whose name it goes."""
-    artefacts.write(sidecar(target), {**read_json(sidecar(source)), "file": Path(target).name})
+    untyped.write(sidecar(target), {**read_json(sidecar(source)), "file": Path(target).name})
 
 
 def _parts(folder: Path, names: Sequence[str]) -> str:

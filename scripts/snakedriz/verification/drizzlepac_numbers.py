@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
-from snakedriz.artefacts import plain
+from snakedriz.artefacts.untyped import plain
 from snakedriz.errors import SnakedrizError
 from snakedriz.verification.frames import Image, Mask
 from snakedriz.verification.sparse_filters import Tiles, clipped_stats, log_peak, sources

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snakedriz.artefacts import plain
+from snakedriz.artefacts.untyped import plain
 from snakedriz.verification import cr_census, focus, frame_stars, frames, registration, similarity, star_width
 
 NOTHING_TO_COMPARE = "nothing to compare, the relative alignment is not in question: "

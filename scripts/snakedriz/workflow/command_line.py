@@ -27,7 +27,8 @@ def check(argv: Sequence[str]) -> None:
     if instead := with_one_config(argv):
         raise SnakedrizError(
             "several --config on one command line: Snakemake would take the last one only, and would lose targets that "
-            f"stand behind the others; give one for all: snakemake {shlex.join(instead)}"
+            "stand behind the others",
+            f"Give one for all: snakemake {shlex.join(instead)}",
         )
 
 

@@ -27,5 +27,6 @@ def check(scripts: str | Path) -> None:
     if (beside / "__init__.py").is_file() and found != beside:
         raise SnakedrizError(
             f"the workflow in {beside.parents[1]} has a library of its own, and another one, {found} (version "
-            f"{snakedriz.__version__}), was imported before it; take that one out of PYTHONPATH, or uninstall it"
+            f"{snakedriz.__version__}), was imported before it",
+            "Uninstall that one, or take it out of PYTHONPATH",
         )

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from snakedriz import settings
+from snakedriz.artefacts.base import Artefact
 from snakedriz.files import write_json
 
 
-def write(path: str | Path, artefact: dict[str, Any]) -> None:
+def write(path: str | Path, artefact: Any) -> None:
     """Check an artefact against its schema and write it, whole.
 
     Parameters
@@ -27,6 +28,9 @@ def write(path: str | Path, artefact: dict[str, Any]) -> None:
     SnakedrizError
         If it does not fit its schema: an error of this program, not of the input.
     """
+    if isinstance(artefact, Artefact):
+        artefact.write(path)
+        return
     kind = str(artefact["schema"]).partition("/")[0]
     settings.check(artefact, settings.read_schema(kind), str(path))
     write_json(path, artefact)
