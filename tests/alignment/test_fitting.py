@@ -14,6 +14,7 @@ from snakedriz.catalogs.reference import at_epoch, load_catalog
 from snakedriz.detection.sources import COLUMNS, find_sources
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.settings import detector_settings
 from snakedriz.simulate import Visit, simulate_visit
 from stwcs.wcsutil import HSTWCS
@@ -37,7 +38,7 @@ def visit(tmp_path_factory):
     """Four exposures, 0.53 arcsec off, the third another 0.25 arcsec; two chips with SIP, D2IM and NPOL distortion."""
     made = Visit(chip_shape=(512, 1024), n_stars=300, n_reference=80, exposure_errors=DISPLACED, make_raw=False, seed=5)
     truth = simulate_visit(made, tmp_path_factory.mktemp("fits"))
-    skeletons = {path.stem: skeleton.from_exposure(path) for path in truth.flc}
+    skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
     stages.default(skeletons, {"jref": str(truth.ref)})
     return truth, skeletons
 
@@ -47,7 +48,7 @@ def observed(visit):
     """The visit's exposures with sources from their pixels, cosmic rays and all."""
     truth, skeletons = visit
     return [
-        ExposureSources(p.name[:9], skeletons[p.stem], find_sources(p, WFC), 500.0, truth.visit.epoch)
+        ExposureSources(p.name[:9], skeletons[ExposureKey.parse(p)], find_sources(p, WFC), 500.0, truth.visit.epoch)
         for p in truth.flc
     ]
 
@@ -80,7 +81,9 @@ def synthetic(visit, rng, n=200, contaminants=50, ra=None, dec=None):
         table["chip"], table["x"], table["y"], table["mag"] = every.T
         table["x_err"] = table["y_err"] = CENTROID
         table["use"] = True
-        exposures.append(ExposureSources(path.name[:9], skeletons[path.stem], table, 500.0, truth.visit.epoch))
+        exposures.append(
+            ExposureSources(path.name[:9], skeletons[ExposureKey.parse(path)], table, 500.0, truth.visit.epoch)
+        )
     return exposures
 
 
