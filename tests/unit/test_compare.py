@@ -12,7 +12,7 @@ from snakedriz import cli, compare_images, drizzled_product, pictures, settings
 from snakedriz.errors import NotApplicable, SnakedrizError
 from snakedriz.stars import centroids, cut
 
-DETECTORS = settings.load_detectors(settings.SCHEMAS.parent / "detectors.yaml")
+DETECTORS = settings.load_detectors()
 #: Stars that all exposures see at the same place: what moves is injected, not guiding.
 QUIET = {"jitter": 0.0, "rays": 0.0}
 

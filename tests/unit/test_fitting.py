@@ -2,22 +2,20 @@
 
 import copy
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from astropy.table import Table
 from snakedriz import candidates, skeleton
 from snakedriz.errors import SnakedrizError
 from snakedriz.fitting import ExposureSources, fit
 from snakedriz.reference import at_epoch, load_catalog
-from snakedriz.settings import detector_settings
+from snakedriz.settings import detector_settings, load_detectors
 from snakedriz.simulate import Visit, simulate_visit
 from snakedriz.sources import COLUMNS, find_sources
 from stwcs.wcsutil import HSTWCS
 
-CONFIG = yaml.safe_load((Path(__file__).resolve().parents[2] / "config" / "detectors.yaml").read_text())
+CONFIG = load_detectors()
 WFC = detector_settings(CONFIG, "ACS", "WFC")
 SCALE = 0.05  # arcsec per px, to turn px into mas
 CENTROID = 0.02  # px per axis, the errors of the synthetic source tables

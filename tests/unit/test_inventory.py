@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 from astropy.io import fits
 from shared_data import shared
 from small_exposures import write_exposure, write_mdriztab, write_raw, write_table
@@ -14,7 +13,7 @@ from test_mdriztab import ROWS
 from test_screening import EXCLUDED
 
 ROOT = Path(__file__).resolve().parents[2]
-DETECTORS = yaml.safe_load((ROOT / "config" / "detectors.yaml").read_text())
+DETECTORS = settings.load_detectors()
 
 
 class Folder:
