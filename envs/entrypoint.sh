@@ -3,7 +3,7 @@
 set -eu
 if [ "${1-}" = snakedriz ]; then
     shift
-    set -- env PYTHONPATH=/opt/snakedriz/scripts python -m snakedriz.cli "$@"
+    set -- env PYTHONPATH=/opt/snakedriz/scripts python -m snakedriz.cli.main "$@"
 else
     set -- snakemake --snakefile /opt/snakedriz/Snakefile "$@"
 fi

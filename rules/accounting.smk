@@ -3,7 +3,7 @@
 # and the failures; at the end of a run with failures the list of them, with reason and remedy, on the terminal.
 import time
 
-from snakedriz import accounting
+from snakedriz.workflow import run_summary
 
 # Jobs read this file, too: only the hooks of the run itself use it.
 RUN_STARTED = time.time()
@@ -11,11 +11,11 @@ RUN_STARTED = time.time()
 
 def close_accounts():
     """Write the table of this run; returns what to say of failures, and where the table is."""
-    found = accounting.records(OUT, since=RUN_STARTED)
+    found = run_summary.records(OUT, since=RUN_STARTED)
     if not found:
         return "", None
     name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(RUN_STARTED))
-    return accounting.summary(found), accounting.write(f"{OUT}/runs", name, found)
+    return run_summary.summary(found), run_summary.write(f"{OUT}/runs", name, found)
 
 
 onsuccess:

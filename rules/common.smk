@@ -8,11 +8,12 @@ import sys
 SCRIPTS = str(Path(workflow.basedir) / "scripts")
 sys.path.insert(0, SCRIPTS)
 
-from snakedriz import association as associations_
-from snakedriz import command_line
-from snakedriz import inventory as inventory_
-from snakedriz import resources as resources_
-from snakedriz import settings, visits
+from snakedriz import settings
+from snakedriz.exposures import association as associations_
+from snakedriz.exposures import inventory as inventory_
+from snakedriz.exposures import visits
+from snakedriz.workflow import command_line
+from snakedriz.workflow import resources as resources_
 
 # In a container Snakemake shows scripts every folder of this path, under another name. They are to find the library
 # beside themselves instead, with the schemas where it looks for them.

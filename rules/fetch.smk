@@ -5,19 +5,19 @@
 # What does not cover exposures that came later stays, and a further file is fetched beside it (`kept`, wildcard `key`).
 # Snakemake's between-workflow `cache:` does not fit: its key is made of a rule's inputs, params and code, and here it is
 # the question that counts. `services.cache` is keyed by that.
-from snakedriz.services import kept
+from snakedriz.exposures import fetched
 
 FETCHED = CONFIG["fetched"]
 
 
 wildcard_constraints:
     asns=r"[a-z0-9]+(_[a-z0-9]+)*",
-    key=kept.KEY,
+    key=fetched.KEY,
 
 
 def fetch_visit(asn):
     """What an association is fetched with: its programme and visit, or those that the user groups with it."""
-    return kept.visit(asn, CONFIG["visit"]["group"])
+    return fetched.visit(asn, CONFIG["visit"]["group"])
 
 
 def to_come(path):
@@ -32,7 +32,7 @@ def to_come(path):
 @functools.cache
 def fetched_catalog(visit, catalog):
     """The table that covers all exposures of a visit, there or to be fetched."""
-    there, missing = kept.catalog(
+    there, missing = fetched.catalog(
         FETCHED, visit, file_index(), catalog, CONFIG["visit"]["group"]
     )
     return to_come(missing) if missing else str(there)
@@ -50,7 +50,7 @@ def catalog_options(catalog):
 
 def fetched_tables(asn, kind):
     """The tables of headerlets or offsets that the exposures of an association need, there or to be fetched."""
-    there, missing = kept.tables(
+    there, missing = fetched.tables(
         FETCHED,
         kind,
         fetch_visit(asn),

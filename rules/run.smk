@@ -6,7 +6,7 @@ import atexit
 from snakemake.exceptions import WorkflowError
 
 from snakedriz.errors import SnakedrizError
-from snakedriz.results_lock import ResultsLock
+from snakedriz.workflow.results_lock import ResultsLock
 
 
 def lock_results():

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import _blas  # noqa: F401  before numpy
-from snakedriz import accounting, artefacts, usage
+from snakedriz import artefacts
 from snakedriz.errors import SnakedrizError
+from snakedriz.workflow import process_usage, run_summary
 
 
 class _Without(io.TextIOBase):
@@ -45,7 +46,7 @@ def job(snakemake: Any, hide: Collection[str] = ()) -> Iterator[TextIO]:
 
     Yields the open log. The traceback of an unexpected error goes to the log, the terminal gets its last line. What is
     in `hide` reaches neither. What the job asked for and took, and why it failed, is written beside its benchmark (see
-    `snakedriz.accounting`).
+    `snakedriz.workflow.run_summary`).
     """
     association = snakemake.wildcards.get("asn", "")
     terminal: Any = _Without(sys.stderr, hide) if hide else sys.stderr
@@ -88,7 +89,7 @@ class _Record:
         self._hide = hide
         log = str(snakemake.log[0])
         asked = snakemake.resources
-        self._path = accounting.record_path(log)
+        self._path = run_summary.record_path(log)
         self._fields = {
             "schema": "job/1",
             "rule": snakemake.rule,
@@ -102,7 +103,7 @@ class _Record:
         }
 
     def write(self, outcome: str, reason: str = "", remedy: str = "") -> None:
-        used = None if outcome == "running" else usage.measure()
+        used = None if outcome == "running" else process_usage.measure()
         said = {"outcome": outcome, "reason": _hidden(reason, self._hide), "remedy": _hidden(remedy, self._hide)}
         artefacts.write(self._path, {**self._fields, **said, "used": used})
 

@@ -3,14 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, candidates, skeleton
+from snakedriz import artefacts
+from snakedriz.candidates import stages
+from snakedriz.exposures import skeleton
 
 if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
     skeletons = skeleton.read_bundle(snakemake.input.wcs)
-    solution = candidates.apriori(
+    solution = stages.apriori(
         skeletons,
         snakemake.params.headerlets,
         list(snakemake.input.get("offsets", [])),
@@ -18,5 +20,5 @@ with job(snakemake):
     )
     if solution["outcome"] != "ok":
         skeletons = {}
-    skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
+    skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
     artefacts.write(snakemake.output.solution, solution)

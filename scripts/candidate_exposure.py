@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import drizzling, outcome, skeleton
+from snakedriz.drizzle import engine, outcome_header
+from snakedriz.exposures import skeleton
 from snakedriz.files import read_json, whole
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ with job(snakemake):
     owner = f"{snakemake.wildcards.root}_{snakemake.wildcards.kind}"
     if solution["outcome"] == "ok":
         found = skeleton.read_bundle(snakemake.input.wcs, [owner])[owner]
-        flags = drizzling.read_crmask(snakemake.input.crmask).get(snakemake.wildcards.root)
+        flags = engine.read_crmask(snakemake.input.crmask).get(snakemake.wildcards.root)
         with whole(snakemake.output.exposure) as temporary:
-            skeleton.join(found, snakemake.input.exposure, temporary, dq=drizzling.with_cr_flags(flags))
+            skeleton.join(found, snakemake.input.exposure, temporary, dq=engine.with_cr_flags(flags))
     else:
-        outcome.write_card(snakemake.output.exposure, solution)
+        outcome_header.write_card(snakemake.output.exposure, solution)

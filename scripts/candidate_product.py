@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import drizzling, mdriztab, outcome
+from snakedriz.drizzle import engine, outcome_header
+from snakedriz.exposures import mdriztab
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:
@@ -15,16 +16,16 @@ with job(snakemake) as log:
     solution = read_json(snakemake.input.solution)
     if solution["outcome"] != "ok":
         for path in out:
-            outcome.write_card(path, solution)
+            outcome_header.write_card(path, solution)
     else:
-        exposures, inventory = drizzling.read_exposures(
+        exposures, inventory = engine.read_exposures(
             snakemake.input.inventory, snakemake.input.wcs, snakemake.wildcards.product
         )
         reuse = None
         if snakemake.input.default:
             verdict, crmask = snakemake.input.default
             reuse = crmask if read_json(verdict).get("flags_trusted", False) else None
-        drizzling.drizzle(
+        engine.drizzle(
             exposures,
             inventory["drizzle"]["parameters"],
             "reuse" if reuse else "flag",

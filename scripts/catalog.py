@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import field, field_catalog, settings, skeleton
+from snakedriz import settings
+from snakedriz.catalogs import field_catalog
+from snakedriz.exposures import field, skeleton
 from snakedriz.files import read_json, write_table
 
 if TYPE_CHECKING:

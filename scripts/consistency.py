@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, consistency
+from snakedriz import artefacts
 from snakedriz.files import write_table
-from snakedriz.printing import as_table
+from snakedriz.tables import as_table
+from snakedriz.wcs import consistency
 
 if TYPE_CHECKING:
     snakemake: Any

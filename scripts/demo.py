@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import _blas  # noqa: F401  before numpy
-from snakedriz.demo import report
 from snakedriz.files import whole
+from snakedriz.workflow.demo import report
 
 if TYPE_CHECKING:
     snakemake: Any

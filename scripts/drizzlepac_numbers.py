@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, drizzlepac_numbers
+from snakedriz import artefacts
 from snakedriz.files import read_json
+from snakedriz.verification import drizzlepac_numbers
 
 if TYPE_CHECKING:
     snakemake: Any

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from snakedriz import settings
-from snakedriz.services import addresses, keeping
+from snakedriz.services import addresses, fetching
 
 if TYPE_CHECKING:
     snakemake: Any
 
 config = settings.validate_config(snakemake.config).as_dict()
 with job(snakemake, hide=addresses.secrets(config["services"], os.environ)):
-    keeper = keeping.Keeper(config, os.environ)
+    keeper = fetching.Keeper(config, os.environ)
     rule, wildcards = snakemake.rule, snakemake.wildcards
     if rule == "fetch_exposures":
         keeper.exposures(snakemake.output[0], wildcards.asns.split("_"))

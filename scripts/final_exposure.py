@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import finals
 from snakedriz.files import read_json
+from snakedriz.products import final
 
 if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
     promotion = read_json(snakemake.input.promotion)
-    finals.write_exposure(
+    final.write_exposure(
         owner=f"{snakemake.wildcards.root}_{snakemake.wildcards.kind}",
-        bundle=finals.winner_bundle(promotion, snakemake.input.wcs),
+        bundle=final.winner_bundle(promotion, snakemake.input.wcs),
         source=snakemake.input.exposure,
         crmask=snakemake.input.crmask,
         inventory=read_json(snakemake.input.inventory),

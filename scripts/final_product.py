@@ -4,17 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import drizzling, finals
+from snakedriz.drizzle import engine
 from snakedriz.files import read_json
+from snakedriz.products import final
 
 if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake) as log:
     promotion = read_json(snakemake.input.promotion)
-    bundle = finals.winner_bundle(promotion, snakemake.input.wcs)
-    exposures, inventory = drizzling.read_exposures(snakemake.input.inventory, bundle, snakemake.wildcards.product)
-    drizzling.drizzle(
+    bundle = final.winner_bundle(promotion, snakemake.input.wcs)
+    exposures, inventory = engine.read_exposures(snakemake.input.inventory, bundle, snakemake.wildcards.product)
+    engine.drizzle(
         exposures,
         inventory["drizzle"]["parameters"],
         "flag",
@@ -23,5 +24,5 @@ with job(snakemake) as log:
         cores=snakemake.threads,
         temporary_directory=snakemake.resources.tmpdir,
         log=log,
-        finish=finals.product_finisher(promotion, inventory),
+        finish=final.product_finisher(promotion, inventory),
     )

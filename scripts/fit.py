@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from astropy.table import Table
-from snakedriz import artefacts, candidates, exposure_sources, fitting, settings
+from snakedriz import artefacts, settings
+from snakedriz.alignment import exposure_sources, fitting
+from snakedriz.candidates import stages
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:
@@ -15,9 +17,9 @@ with job(snakemake):
     inventory = read_json(snakemake.input.inventory)
     numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
     start = "default"
-    skeletons: candidates.Skeletons = {}
+    skeletons: stages.Skeletons = {}
     if inventory["outcome"] == "process":
-        start, skeletons = candidates.starting_point(snakemake.input.start)
+        start, skeletons = stages.starting_point(snakemake.input.start)
     sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
     catalog = Table.read(snakemake.input.catalog)
     for path in snakemake.output.fits:

@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import association, inventory
+from snakedriz.exposures import association, inventory
 from snakedriz.files import write_json
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import manifest
 from snakedriz.files import read_json
+from snakedriz.products import manifest
 
 if TYPE_CHECKING:
     snakemake: Any

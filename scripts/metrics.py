@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from astropy.table import Table
-from snakedriz import artefacts, astrometry, exposure_sources, metrics, settings, skeleton
+from snakedriz import artefacts, settings
+from snakedriz.alignment import astrometry, exposure_sources
+from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
+from snakedriz.verification import verdict
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -34,7 +37,7 @@ with job(snakemake):
     drizzlepac = snakemake.input.drizzlepac
     artefacts.write(
         snakemake.output.metrics,
-        metrics.complete(
+        verdict.complete(
             read_json(snakemake.input.verification),
             # a candidate that the configuration rules out has nothing to compare
             found if snakemake.input.catalogs else None,

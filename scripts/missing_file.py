@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz.services import keeping
+from snakedriz.services import fetching
 
 if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
-    keeping.refuse(snakemake.wildcards.file, **snakemake.params.folders)
+    fetching.refuse(snakemake.wildcards.file, **snakemake.params.folders)

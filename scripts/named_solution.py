@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, candidates, skeleton, solution_candidates
+from snakedriz import artefacts
+from snakedriz.candidates import named, stages
+from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     inventory = read_json(snakemake.input.inventory)
     name, wanted = snakemake.wildcards.candidate, dict(snakemake.params.wanted)
-    skeletons: candidates.Skeletons = {}
+    skeletons: stages.Skeletons = {}
     if inventory["outcome"] == "process":
         for exposure in inventory["exposures"]:
             if exposure["used"]:
@@ -20,11 +22,11 @@ with job(snakemake):
                     skeletons[f"{exposure['rootname']}_{kind}"] = skeleton.from_exposure(exposure[kind])
         files = snakemake.input.headerlets
         if "headerlets" in wanted:
-            files = solution_candidates.folder_files(wanted["headerlets"], files)
-        solution = solution_candidates.make(name, wanted, skeletons, files)
+            files = named.folder_files(wanted["headerlets"], files)
+        solution = named.make(name, wanted, skeletons, files)
     else:
-        solution = candidates.not_applicable(name, inventory["reason"])
+        solution = stages.not_applicable(name, inventory["reason"])
     if solution["outcome"] != "ok":
         skeletons = {}
-    skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
+    skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
     artefacts.write(snakemake.output.solution, solution)

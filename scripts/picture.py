@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import compare_images, pictures
 from snakedriz.errors import NotApplicable
+from snakedriz.report import compare_images, pictures
 
 if TYPE_CHECKING:
     snakemake: Any

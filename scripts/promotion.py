@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, promotion
+from snakedriz import artefacts
 from snakedriz.files import read_json
+from snakedriz.promotion import decision
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     artefacts.write(
         snakemake.output.promotion,
-        promotion.promote(
+        decision.promote(
             read_json(snakemake.input.inventory),
             [read_json(path) for path in snakemake.input.solutions],
             [read_json(path) for path in snakemake.input.metrics],

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import snapshot
 from snakedriz.files import read_json
+from snakedriz.workflow import snapshot
 
 if TYPE_CHECKING:
     snakemake: Any

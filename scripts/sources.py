@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from _job import job
 from snakedriz import settings
-from snakedriz import sources as sources_
+from snakedriz.detection import sources as sources_
 from snakedriz.files import read_json, write_table
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, metrics, settings
+from snakedriz import artefacts, settings
 from snakedriz.files import read_json
+from snakedriz.verification import verdict
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -15,7 +16,7 @@ with job(snakemake):
     numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
     product, singles = snakemake.input.drizzled or (None, None)
     default_product, default_verification = snakemake.input.default or (None, None)
-    found = metrics.assess_candidate(
+    found = verdict.assess_candidate(
         product=product,
         singles=singles,
         solution=solution,

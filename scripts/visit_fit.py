@@ -3,7 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, exposure_sources, field, field_catalog, skeleton, visit_fit
+from snakedriz import artefacts
+from snakedriz.alignment import exposure_sources, visit_fit
+from snakedriz.catalogs import field_catalog
+from snakedriz.exposures import field, skeleton
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:

@@ -3,7 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz import artefacts, candidates, fit_selection, skeleton
+from snakedriz import artefacts
+from snakedriz.alignment import fit_selection
+from snakedriz.candidates import stages
+from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:
@@ -15,9 +18,9 @@ with job(snakemake):
     if fits:
         reason = f"visit {fits[0]['visit']} ({', '.join(fits[0]['associations'])}): {reason}"
     skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
-    solution = candidates.aposteriori(skeletons, chosen, reason, candidate="visit")
+    solution = stages.aposteriori(skeletons, chosen, reason, candidate="visit")
     if solution["outcome"] != "ok":
         skeletons = {}
-    solution["fits"] = candidates.fit_summaries(fits, snakemake.input.fits, chosen)
-    skeleton.write_bundle(snakemake.output.wcs, skeletons, candidates.about(solution))
+    solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
+    skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
     artefacts.write(snakemake.output.solution, solution)

@@ -24,8 +24,9 @@ def small_visit(tmp_path_factory):
 @pytest.fixture
 def default_skeletons(small_visit):
     """Skeletons of the small visit's FLC and FLT files with the default WCS, fresh for every test."""
-    from snakedriz import candidates, skeleton
+    from snakedriz.candidates import stages
+    from snakedriz.exposures import skeleton
 
     found = {path.stem: skeleton.from_exposure(path) for path in (*small_visit.flc, *small_visit.flt)}
-    candidates.default(found, {"jref": str(small_visit.ref)})
+    stages.default(found, {"jref": str(small_visit.ref)})
     return found

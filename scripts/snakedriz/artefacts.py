@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from . import settings
-from .files import write_json
+from snakedriz import settings
+from snakedriz.files import write_json
 
 
 def write(path: str | Path, artefact: dict[str, Any]) -> None:

@@ -2,7 +2,22 @@
 
 
 class SnakedrizError(ValueError):
-    """Something went wrong. The message names the file, what was found, what was expected and what to do."""
+    """Something went wrong, said for people.
+
+    Parameters
+    ----------
+    reason : str
+        Which file, what was found, and what was expected.
+    remedy : str
+        What to do about it.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason, remedy)
+        self.reason, self.remedy = reason, remedy
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}" if self.remedy else self.reason
 
 
 class NotApplicable(Exception):  # noqa: N818 - an outcome that is recorded, not an error

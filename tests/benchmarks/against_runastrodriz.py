@@ -1,6 +1,7 @@
 """Measure the workflow against drizzlepac.runastrodriz on the same simulated ACS/WFC association.
 
-    python tests/benchmarks/against_runastrodriz.py --work DIR [--small] [--skip-runastrodriz] [--output FILE]
+    PYTHONPATH=scripts:tests python tests/benchmarks/against_runastrodriz.py --work DIR [--small]
+        [--skip-runastrodriz] [--output FILE]
 
 Linux only. DIR must not hold a run yet; DIR/visit becomes the simulated visit, DIR/ours and DIR/runastrodriz the
 folders of the runs, which go one after the other, the workflow first. How each figure is measured:
@@ -35,7 +36,7 @@ from typing import Any
 
 import yaml
 from astropy.io import fits
-from services import serve
+from helpers.pipeline_services import serve
 from snakedriz.simulate import Truth, Visit, measure_offsets, simulate_visit
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from fit_simulator import Scene, covered, trial
+from helpers.fit_simulator import Scene, covered, trial
 
 CASES = [
     ("relative", "shift", 6),

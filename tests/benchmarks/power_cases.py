@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from drizzled import Scene
+from helpers.drizzled import Scene
 
 #: Displacements (px) and rotations (deg) of one exposure. A displacement of 0 gives the false alarms of both.
 AMOUNTS = {

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
-from power_cases import against_others, draw, generator
-from snakedriz import candidates, drizzling, mdriztab, skeleton
+from snakedriz.candidates import stages
+from snakedriz.drizzle import engine
+from snakedriz.exposures import mdriztab, skeleton
 from snakedriz.simulate import Visit, simulate_visit
+
+from benchmarks.power_cases import against_others, draw, generator
 
 CASE = "astrodrizzle-4"
 AMOUNTS = (0.0, 0.2, 0.5)
@@ -48,20 +51,20 @@ def run(amount: float, trial: int, directory: Path) -> Drizzled:
     with contextlib.redirect_stdout(io.StringIO()):
         truth = simulate_visit(wanted, directory / "visit")
         skeletons = {path.stem: skeleton.from_exposure(path) for path in truth.flc}
-        candidates.default(skeletons, {"jref": str(truth.ref)})
+        stages.default(skeletons, {"jref": str(truth.ref)})
     base = mdriztab.parameters(truth.references.mdriztab, "ANY", len(truth.flc))
     parameters, _ = mdriztab.assemble(base, "mdriztab", wanted.exptimes, {})
     exposures = [
-        drizzling.Exposure(path.stem[:9], "flc", path, skeletons[path.stem], float(exptime))
+        engine.Exposure(path.stem[:9], "flc", path, skeletons[path.stem], float(exptime))
         for path, exptime in zip(truth.flc, wanted.exptimes, strict=True)
     ]
     product, singles = directory / "x_drc.fits", directory / "x_singles.fits"
     second = directory / "second_drc.fits", directory / "second_singles.fits"
     with (directory / "x.log").open("w") as log:
         crmask, options = directory / "x_crmask.fits", {"temporary_directory": directory, "log": log}
-        drizzling.drizzle(exposures, parameters, "flag", product, crmask, singles, **options)
+        engine.drizzle(exposures, parameters, "flag", product, crmask, singles, **options)
         unused = directory / "second_crmask.fits"
-        drizzling.drizzle(exposures, parameters, "reuse", second[0], unused, second[1], reuse=crmask, **options)
+        engine.drizzle(exposures, parameters, "reuse", second[0], unused, second[1], reuse=crmask, **options)
     with fits.open(singles) as bundle:
         matrix = WCS(bundle["SCI", 1].header).pixel_scale_matrix * 3600
     # Reported minus true: on the drizzled frame the sources lie by as much off, east and north

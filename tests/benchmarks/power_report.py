@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 from astropy.table import Table
-from power_verdicts import FAILED, PASSED, STOPPED, UNMEASURABLE, VERDICTS
 from scipy.stats import beta
+
+from benchmarks.power_verdicts import FAILED, PASSED, STOPPED, UNMEASURABLE, VERDICTS
 
 COLOURS = {"measured": "C0", "documented": "C1", "drizzlepac": "C3", "drizzlepac_focus": "C4"}
 UNITS = {"shift": "px", "rotation": "deg"}

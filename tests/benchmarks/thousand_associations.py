@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import many_associations
+from helpers import many_associations
 
 
 def measured(folder: Path, *arguments: str) -> tuple[str, str]:

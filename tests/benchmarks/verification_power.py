@@ -15,7 +15,7 @@ DIR/power.md     the same as tables, also printed
 DIR/power.png    the same as plots
 
 --real N adds N visits at each of 0, 0.2 and 0.5 px that go through AstroDrizzle itself: snakedriz.simulate, the default
-solution, snakedriz.drizzling and the same verification. drizzlepac is shown the single drizzles of a second pass, those
+solution, the drizzling and the same verification. drizzlepac is shown the single drizzles of a second pass, those
 without the flagged pixels, as runastrodriz shows them. --frames wfc takes whole detectors: minutes and gigabytes a
 trial. A trial depends on case, displacement and number only, so that --trials 200 after --trials 100 adds a hundred.
 --record puts the figures of DIR into config/detectors.yaml (block `study`) and README.md.
@@ -37,19 +37,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-for folder in ("scripts", "tests", "tests/benchmarks"):
+for folder in ("scripts", "tests"):
     sys.path.insert(0, str(ROOT / folder))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: two processes are meant to use two cores
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
-import power_cases  # noqa: E402
-import power_real  # noqa: E402
-import power_report  # noqa: E402
-import power_verdicts  # noqa: E402
 from astropy.table import Table  # noqa: E402
-from drizzled import numbers, write  # noqa: E402
-from snakedriz import metrics  # noqa: E402
+from helpers.drizzled import numbers, write  # noqa: E402
+from snakedriz.verification import verdict  # noqa: E402
+
+from benchmarks import power_cases, power_real, power_report, power_verdicts  # noqa: E402
 
 Task = tuple[str, str, str, float, int]
 KEY = ("code", "frames", "case", "kind", "amount", "trial")
@@ -59,8 +57,9 @@ FIELDS = (
 )  # fmt: skip
 #: Modules that the verdicts come from.
 VERIFICATION = (
-    "correlation", "cr_census", "focus", "frames", "intervals", "matching", "metrics", "psf_width", "registration",
-    "similarity", "stars", "tiles",
+    "alignment/matching", "statistics", "verification/correlation", "verification/cr_census", "verification/focus",
+    "verification/frame_stars", "verification/frames", "verification/registration", "verification/sampled_regions",
+    "verification/similarity", "verification/star_width", "verification/verdict",
 )  # fmt: skip
 SOLUTION = {"candidate": "default", "outcome": "ok", "reason": "", "wcsname": "IDC_x"}
 
@@ -82,8 +81,8 @@ def _statements(path: Path) -> str:
 
 def fingerprint() -> str:
     """Return a hash of what a trial depends on: the verification and its settings, the scenes, the cases."""
-    library = Path(metrics.__file__).parent
-    files = [library / f"{name}.py" for name in VERIFICATION] + [ROOT / "tests" / "drizzled.py"]
+    library = Path(verdict.__file__).parents[1]
+    files = [library / f"{name}.py" for name in VERIFICATION] + [ROOT / "tests" / "helpers" / "drizzled.py"]
     files += [ROOT / "tests" / "benchmarks" / f"power_{name}.py" for name in ("cases", "real", "verdicts")]
     settings = [numbers(*case.split("/")) for case in sorted({c.detector for c in power_cases.CASES.values()})]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
@@ -107,7 +106,7 @@ def trial(task: Task) -> dict[str, Any]:
             second = paths[0], directory / "x_second.fits"
             rootname, true = f"jtest{drawn.exposure + 1:02d}q", drawn.error
             detector, edge = power_cases.CASES[case].detector, drawn.edge
-        found = metrics.assess_candidate(*paths, SOLUTION, numbers(*detector.split("/")))
+        found = verdict.assess_candidate(*paths, SOLUTION, numbers(*detector.split("/")))
         shift = power_verdicts.shift_of(found, rootname)
         return {
             "frames": frames, "case": case, "kind": kind, "amount": amount, "trial": number, "edge": edge,

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from against_runastrodriz import run_ours, run_theirs
-from drizzled import numbers
-from snakedriz import frames, stars
+from helpers.drizzled import numbers
 from snakedriz.simulate import Truth, Visit, measure_offsets, simulate_visit
+from snakedriz.verification import frame_stars, frames
+
+from benchmarks.against_runastrodriz import run_ours, run_theirs
 
 AMOUNTS = (0.0, 0.5, 2.0, 5.0)
 #: mas; the median of 30 and more stars of 1 to 3 mas is good to 0.5
@@ -46,8 +47,8 @@ def quality(product: Path, truth: Truth) -> dict[str, float] | None:
         return None
     summary = measure_offsets(product, truth).meta["summary"]
     image, covered, _ = frames.read_product(product)
-    _, places = stars.find(image, covered, numbers())
-    widths = stars.widths(stars.cut(image, *places[:200].T))
+    _, places = frame_stars.find(image, covered, numbers())
+    widths = frame_stars.widths(frame_stars.cut(image, *places[:200].T))
     return {
         "offset_mas": float(summary["median_radial_mas"]), "width_px": float(np.nanmedian(widths)),
         "stars": int(summary["n"]),

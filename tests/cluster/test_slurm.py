@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-import slurm_cluster
-import workflow
+from helpers import slurm_cluster, workflow
 from snakedriz.simulate import Visit, simulate_visit
 
 pytest.importorskip("snakemake_executor_plugin_slurm", reason="pip install 'snakedriz[slurm]'")

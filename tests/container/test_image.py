@@ -12,9 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import builder as builders
 import pytest
-import workflow
+from helpers import image_builder as builders
+from helpers import workflow
 from snakedriz.simulate import Visit, simulate_visit
 
 pytestmark = [

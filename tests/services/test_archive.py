@@ -5,8 +5,9 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from failing import EVERY
-from loopback import HTML, Reply, serve
+from helpers.archive_tables import COLUMNS, PRODUCT, table
+from helpers.failing import EVERY
+from helpers.loopback import HTML, Reply, serve
 from snakedriz.services import archive, failures
 from snakedriz.services.download import partial
 
@@ -16,15 +17,6 @@ FILES = {
     for i, (root, kind) in enumerate([("iepw14030", "asn"), ("iepw14s0q", "raw"), ("iepw14s0q", "flt"),
                                       ("iepw14s0q", "flc"), ("iepw14030", "drc")])
 }  # fmt: skip
-COLUMNS = {"obsid": "string", "obs_collection": "string", "obs_id": "string", "target_name": "string"}
-PRODUCT = {"obsID": "string", "productFilename": "string", "dataURI": "string", "size": "int", "dataRights": "string",
-           "obs_collection": "string", "productType": "string"}  # fmt: skip
-
-
-def table(columns, rows):
-    fields = [{"name": name, "type": kind} for name, kind in columns.items()]
-    paging = {"page": 1, "pageSize": 50000, "pagesFiltered": 1, "rows": len(rows), "rowsFiltered": len(rows)}
-    return {"status": "COMPLETE", "msg": "", "fields": fields, "data": rows, "paging": paging}
 
 
 def mast(rights="PUBLIC", size=SIZE):

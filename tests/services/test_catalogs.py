@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from failing import EVERY
-from loopback import Reply, serve
-from snakedriz import reference
+from helpers.failing import EVERY
+from helpers.loopback import Reply, serve
+from snakedriz.catalogs import reference
 from snakedriz.services import area, catalogs, failures, provenance, stsci_catalogs
 
 CONE = area.Cone(10.0, -60.0, 0.05)

@@ -5,8 +5,8 @@ import json
 
 import pytest
 from astropy.io import fits
-from failing import EVERY
-from loopback import Reply, serve
+from helpers.failing import EVERY
+from helpers.loopback import Reply, serve
 from snakedriz.services import crds_files, failures
 
 BODY = (b"SIMPLE  =" + b"q" * 5760)[:5760]

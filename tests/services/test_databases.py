@@ -5,17 +5,18 @@ import io
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from failing import EVERY
-from loopback import Reply, serve
-from snakedriz import candidates, guidestar
+from helpers.failing import EVERY
+from helpers.loopback import Reply, serve
+from snakedriz.candidates import stages
 from snakedriz.services import astrometry_db, failures, guide_stars
+from snakedriz.wcs import guide_star_offsets
 
 NAMES = ["IDC_0461802ej-GSC240", "IDC_0461802ej-HSC30", "IDC_0461802ej-FIT_REL_GAIAeDR3"]
 UNKNOWN = b"<xml><status>ERROR</status><msg>ipppssoot observation not found - check dataset ID</msg><data/></xml>"
 # what stwcs publishes for j94f05bgq
 VALUES = ("0.00163279", "-0.00024635", "0.05507061", "0.99852027", "4.870375", "-72.181833", "4.87200779",
           "-72.18207935", "GSC240")  # fmt: skip
-REAL = dict(zip(guidestar.COLUMNS[1:], VALUES, strict=True))
+REAL = dict(zip(guide_star_offsets.COLUMNS[1:], VALUES, strict=True))
 
 
 def hlet(root, name):
@@ -51,7 +52,7 @@ def test_headerlets_and_index(client, tmp_path, roots):
         index = fetch_db(server, client, tmp_path, roots)
     assert index.meta["unknown"] == [root for root in roots if root == "jnobody1q"]  # and the other has all of its own
     assert sorted(index["wcsname"]) == sorted(NAMES)
-    assert candidates.best_flags(tmp_path) == {("jdemo1a1q", NAMES[1])}
+    assert stages.best_flags(tmp_path) == {("jdemo1a1q", NAMES[1])}
     assert len(list(tmp_path.glob("jdemo1a1q_*_hlet.fits"))) == 3
 
 
@@ -59,7 +60,7 @@ def test_all_unknown(client, tmp_path):
     with serve(database) as server:
         index = fetch_db(server, client, tmp_path, ["jnobody1q"])
     assert len(index) == 0
-    assert candidates.best_flags(tmp_path) == set()
+    assert stages.best_flags(tmp_path) == set()
 
 
 DATABASE = {**EVERY, "404 of a wrong address": failures.Refused}
@@ -105,7 +106,7 @@ def fetch_guide(server, client, path, roots=("j94f05bgq", "jnobody1q")):
 def test_offsets_are_read_back(client, tmp_path):
     with serve(guide) as server:
         fetch_guide(server, client, tmp_path / "o.ecsv")
-    rows = guidestar.read_offsets(tmp_path / "o.ecsv")
+    rows = guide_star_offsets.read_offsets(tmp_path / "o.ecsv")
     assert set(rows) == {"j94f05bgq"}
     assert rows["j94f05bgq"]["deltaRA"] == 0.00163279
     assert rows["j94f05bgq"]["outputCatalog"] == "GSC240"
@@ -115,7 +116,7 @@ def test_offsets_are_read_back(client, tmp_path):
 def test_no_offsets_at_all(client, tmp_path):
     with serve(guide) as server:
         fetch_guide(server, client, tmp_path / "o.ecsv", ["jnobody1q"])
-    assert guidestar.read_offsets(tmp_path / "o.ecsv") == {}
+    assert guide_star_offsets.read_offsets(tmp_path / "o.ecsv") == {}
 
 
 @pytest.mark.parametrize("fault", EVERY)

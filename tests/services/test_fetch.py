@@ -12,10 +12,10 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
-from loopback import Reply, serve
+from helpers.loopback import Reply, serve
 from snakedriz import settings
 from snakedriz.files import sha256
-from snakedriz.services import area, keeping
+from snakedriz.services import area, fetching
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COLUMNS = "ra,ra_error,dec,dec_error,pmra,pmra_error,pmdec,pmdec_error,mag,objID,epoch"
@@ -84,7 +84,7 @@ def test_keeper(config, tmp_path, small_visit):
     before = {path: sha256(path) for path in small_visit.flc[0].parent.iterdir()}
     fetched = tmp_path / "fetched"
     with serve(outside) as server:
-        keeper = keeping.Keeper(config, addresses(server))
+        keeper = fetching.Keeper(config, addresses(server))
         keeper.catalog(fetched / "catalogs" / "jdemo1_GAIAeDR3.ecsv", "jdemo1", "GAIAeDR3")
         keeper.headerlets(fetched / "headerlets" / "jdemo1" / "index.ecsv", "jdemo1")
         keeper.offsets(fetched / "offsets" / "jdemo1.ecsv", "jdemo1")
@@ -101,7 +101,7 @@ def test_keeper(config, tmp_path, small_visit):
 
 def test_no_network_no_keeper(config):
     with pytest.raises(ValueError, match="network: false"):
-        keeping.Keeper(config | {"network": False}, {})
+        fetching.Keeper(config | {"network": False}, {})
 
 
 def test_a_catalogue_is_a_file_or_a_service():

@@ -4,9 +4,10 @@ import threading
 
 import pytest
 from astropy.table import Table
-from loopback import Reply, serve
-from snakedriz.association import FileIndex
-from snakedriz.services import addresses, area, cache, catalogs, failures, kept, provenance
+from helpers.loopback import Reply, serve
+from snakedriz.exposures import fetched
+from snakedriz.exposures.association import FileIndex
+from snakedriz.services import addresses, area, cache, catalogs, failures, provenance
 
 ROOTS = ["jdemo1a1q", "jdemo1a2q"]
 
@@ -24,39 +25,39 @@ def index(small_visit):
 
 @pytest.mark.parametrize("kind", ["headerlets", "offsets"])
 def test_what_is_asked_for_is_what_nothing_covers(tmp_path, index, kind):
-    first = kept.first(tmp_path, kind, "jdemo1")
-    assert kept.tables(tmp_path, kind, "jdemo1", index, ROOTS) == ([], first)
+    first = fetched.first(tmp_path, kind, "jdemo1")
+    assert fetched.tables(tmp_path, kind, "jdemo1", index, ROOTS) == ([], first)
     put(first, rootnames=ROOTS[:1])
-    there, missing = kept.tables(tmp_path, kind, "jdemo1", index, ROOTS)
+    there, missing = fetched.tables(tmp_path, kind, "jdemo1", index, ROOTS)
     assert there == [first]
-    assert kept.tables(tmp_path, kind, "jdemo1", index, ROOTS[:1]) == ([first], None)
+    assert fetched.tables(tmp_path, kind, "jdemo1", index, ROOTS[:1]) == ([first], None)
     put(missing, rootnames=ROOTS[1:])
-    assert kept.tables(tmp_path, kind, "jdemo1", index, ROOTS) == (sorted([first, missing]), None)
-    assert kept.tables(tmp_path, kind, "jdemo1", index, ["jelse1a1q"])[1] is None  # of another visit: not here
+    assert fetched.tables(tmp_path, kind, "jdemo1", index, ROOTS) == (sorted([first, missing]), None)
+    assert fetched.tables(tmp_path, kind, "jdemo1", index, ["jelse1a1q"])[1] is None  # of another visit: not here
 
 
 def test_a_table_that_a_person_put_there_covers_all(tmp_path, index):
-    put(kept.first(tmp_path, "offsets", "jdemo1"))
-    assert kept.tables(tmp_path, "offsets", "jdemo1", index, ROOTS)[1] is None
+    put(fetched.first(tmp_path, "offsets", "jdemo1"))
+    assert fetched.tables(tmp_path, "offsets", "jdemo1", index, ROOTS)[1] is None
 
 
 def test_the_smallest_catalogue_that_covers_the_visit(tmp_path, index, small_visit):
     cone = area.cone(small_visit.flc)
-    first = kept.first(tmp_path, "catalogs", "jdemo1", "G")
-    assert kept.catalog(tmp_path, "jdemo1", index, "G") == (None, first)
+    first = fetched.first(tmp_path, "catalogs", "jdemo1", "G")
+    assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (None, first)
     put(first, field=[cone.ra + 1.0, cone.dec, cone.radius])
-    nothing, missing = kept.catalog(tmp_path, "jdemo1", index, "G")
+    nothing, missing = fetched.catalog(tmp_path, "jdemo1", index, "G")
     assert nothing is None
     put(missing, field=[cone.ra, cone.dec, cone.radius])
-    put(kept.further(first, "larger"), field=[cone.ra, cone.dec, 1.0])
-    assert kept.catalog(tmp_path, "jdemo1", index, "G") == (missing, None)
+    put(fetched.further(first, "larger"), field=[cone.ra, cone.dec, 1.0])
+    assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (missing, None)
     put(first)  # put there by hand: it says no field
-    assert kept.catalog(tmp_path, "jdemo1", index, "G") == (first, None)
+    assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (first, None)
 
 
 def test_visits_that_the_user_groups_are_fetched_together():
     group = [["jdemo1010", "jelse2010"], ["jthird010"]]
-    assert [kept.visit(root, group) for root in ("jelse2a1q", "jdemo1010", "jthird010", "jalone010")] == [
+    assert [fetched.visit(root, group) for root in ("jelse2a1q", "jdemo1010", "jthird010", "jalone010")] == [
         "jdemo1", "jdemo1", "jthird", "jalone",
     ]  # fmt: skip
 

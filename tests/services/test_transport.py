@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from loopback import Reply, serve
+from helpers.loopback import Reply, serve
 from snakedriz.services import failures
 from snakedriz.services.addresses import address
 from snakedriz.services.transport import Budget, Client

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from astropy.io.votable import from_table
 from astropy.table import Table
-from failing import EVERY
-from loopback import Reply, serve
-from snakedriz import reference
+from helpers.failing import EVERY
+from helpers.loopback import Reply, serve
+from snakedriz.catalogs import reference
 from snakedriz.services import catalogs, failures
 from snakedriz.services.area import Cone
 

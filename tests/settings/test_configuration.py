@@ -4,8 +4,9 @@ from typing import get_type_hints
 
 import pytest
 import yaml
-from snakedriz import mdriztab, settings
+from snakedriz import settings
 from snakedriz.errors import SnakedrizError
+from snakedriz.exposures import mdriztab
 from snakedriz.settings import configuration
 from snakedriz.settings.astrodrizzle_parameters import AstroDrizzleParameters
 from snakedriz.settings.configuration import ConfigurationFile

@@ -1,6 +1,6 @@
 import pytest
-from snakedriz import mdriztab
 from snakedriz.errors import SnakedrizError
+from snakedriz.exposures import mdriztab
 from snakedriz.settings.astrodrizzle_parameters import check_parameters
 from snakedriz.settings.detectors import detector_settings, load_detectors
 

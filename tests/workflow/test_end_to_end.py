@@ -7,8 +7,8 @@ import subprocess
 import time
 
 import pytest
-import workflow
 from astropy.io import fits
+from helpers import workflow
 from snakedriz.files import read_json
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 

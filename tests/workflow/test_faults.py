@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-import workflow
 import yaml
-from observatory import Observatory, open_all
+from helpers import workflow
+from helpers.observatory import Observatory, open_all
 from snakedriz.simulate import Visit, simulate_visit
 
 pytestmark = pytest.mark.workflow

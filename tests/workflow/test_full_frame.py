@@ -1,7 +1,7 @@
 """Full frames, four exposures, 0.6 arcsec of pointing error: minutes each, so only with `-m slow`."""
 
 import pytest
-import workflow
+from helpers import workflow
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]

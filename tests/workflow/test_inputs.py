@@ -5,11 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-import workflow
 import yaml
 from astropy.io import fits
 from astropy.table import Table
-from shared_data import shared
+from helpers import workflow
+from helpers.shared_data import shared
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 
 pytestmark = pytest.mark.workflow

@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-import workflow
 from astropy.io import fits
+from helpers import workflow
 from snakedriz.simulate import Visit, simulate_visit
 
 pytestmark = pytest.mark.workflow

@@ -4,9 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-import many_associations
 import pytest
-import workflow
+from helpers import many_associations, workflow
 
 pytestmark = pytest.mark.workflow
 

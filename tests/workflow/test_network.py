@@ -7,11 +7,11 @@ import tarfile
 
 import numpy as np
 import pytest
-import workflow
 import yaml
 from astropy.io import fits
 from astropy.table import Table
-from observatory import Observatory, open_all
+from helpers import workflow
+from helpers.observatory import Observatory, open_all
 from snakedriz.files import read_json, sha256
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 

@@ -1,7 +1,7 @@
 """Targets that make pictures, as Snakemake plans them."""
 
 import pytest
-import workflow
+from helpers import workflow
 from snakedriz.simulate import Visit, simulate_visit
 
 pytestmark = pytest.mark.workflow

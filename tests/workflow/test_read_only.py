@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-import workflow
+from helpers import workflow
 from snakedriz.simulate import Visit, simulate_visit
 
 pytestmark = pytest.mark.workflow

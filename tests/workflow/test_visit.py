@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 import pytest
-import workflow
 from astropy.io import fits
 from astropy.table import Table
+from helpers import workflow
 from snakedriz.simulate import Visit, measure_offsets, simulate_associations
 
 pytestmark = pytest.mark.workflow

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import wfc3_visit
-import workflow
+from helpers import wfc3_visit, workflow
+from helpers.wfc3_visit import ASN, IR, UVIS
 from snakedriz.simulate.evaluate import isolated, read_product, windowed_centroid
-from wfc3_visit import ASN, IR, UVIS
 
 pytestmark = pytest.mark.workflow
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..errors import SnakedrizError
-from .transport import Budget, Client
+from snakedriz.errors import SnakedrizError
+from snakedriz.services.transport import Budget, Client
 
 #: By key of `services` in the configuration: name in errors, address built in, environment variable.
 SERVICES: dict[str, tuple[str, str, str | None]] = {

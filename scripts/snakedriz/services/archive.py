@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..errors import SnakedrizError
-from . import failures, provenance
-from .addresses import address, client
-from .download import download
-from .failures import ServiceError
-from .transport import Client
+from snakedriz.errors import SnakedrizError
+from snakedriz.services import failures, provenance
+from snakedriz.services.addresses import address, client
+from snakedriz.services.download import download
+from snakedriz.services.failures import ServiceError
+from snakedriz.services.transport import Client
 
 #: Products that are always fetched, and those on request (by the ends of their names).
 ALWAYS = ("ASN", "RAW", "FLT", "FLC")

@@ -10,9 +10,9 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import SnakedrizError
-from ..fastheader import units
-from ..reference import mean_direction
+from snakedriz.catalogs.reference import mean_direction
+from snakedriz.errors import SnakedrizError
+from snakedriz.fits_headers.fast_header import units
 
 #: For errors of the pointing (up to tens of arcsec with old guide stars), distortion (a few arcsec), proper motions.
 MARGIN_ARCSEC = 60.0

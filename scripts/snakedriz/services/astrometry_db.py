@@ -17,13 +17,13 @@ from urllib.parse import quote
 from astropy.io import fits
 from astropy.table import Table
 
-from ..errors import SnakedrizError
-from ..fastheader import units
-from ..files import read_json, sha256, whole, write_json
-from . import cache, failures, provenance, replies, transport
-from .addresses import address, client
-from .failures import ServiceError, public
-from .transport import Client
+from snakedriz.errors import SnakedrizError
+from snakedriz.files import read_json, sha256, whole, write_json
+from snakedriz.fits_headers.fast_header import units
+from snakedriz.services import cache, failures, provenance, replies, transport
+from snakedriz.services.addresses import address, client
+from snakedriz.services.failures import ServiceError, public
+from snakedriz.services.transport import Client
 
 #: Beside the headerlets of one exposure in the cache: what they are.
 ANSWER = "answer.json"

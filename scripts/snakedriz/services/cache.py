@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import SnakedrizError
-from ..files import read_json, sha256, write_json
+from snakedriz.errors import SnakedrizError
+from snakedriz.files import read_json, sha256, write_json
 
 _CONTENTS = "contents.json"
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from .. import reference
-from ..errors import SnakedrizError
-from ..files import whole, write_table
-from . import cache, failures, provenance, stsci_catalogs, virtual_observatory
-from .addresses import address, client
-from .area import Cone
-from .failures import public
-from .transport import Client
+from snakedriz.catalogs import reference
+from snakedriz.errors import SnakedrizError
+from snakedriz.files import whole, write_table
+from snakedriz.services import cache, failures, provenance, stsci_catalogs, virtual_observatory
+from snakedriz.services.addresses import address, client
+from snakedriz.services.area import Cone
+from snakedriz.services.failures import public
+from snakedriz.services.transport import Client
 
 #: Which service of `addresses.SERVICES` answers for each value of `service` of a catalogue.
 SOURCES = {"stsci": "catalogs", "gaia": "tap", "vizier": "vizier"}

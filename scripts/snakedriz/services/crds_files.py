@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import SnakedrizError
-from ..fastheader import primary_cards
-from ..files import whole
-from ..reference_files import names_file
-from . import cache as answers
-from . import failures, provenance
-from .addresses import address, client
-from .download import download
-from .failures import ServiceError, public
-from .transport import Client
+from snakedriz.errors import SnakedrizError
+from snakedriz.exposures.reference_files import names_file
+from snakedriz.files import whole
+from snakedriz.fits_headers.fast_header import primary_cards
+from snakedriz.services import cache as answers
+from snakedriz.services import failures, provenance
+from snakedriz.services.addresses import address, client
+from snakedriz.services.download import download
+from snakedriz.services.failures import ServiceError, public
+from snakedriz.services.transport import Client
 
 #: Keywords whose files are fetched.
 KEYWORDS = ("IDCTAB", "D2IMFILE", "NPOLFILE", "MDRIZTAB", "OFFTAB", "DGEOFILE")

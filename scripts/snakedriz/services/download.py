@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from . import failures
-from .failures import ServiceError
-from .transport import FITS, Client
+from snakedriz.services import failures
+from snakedriz.services.failures import ServiceError
+from snakedriz.services.transport import FITS, Client
 
 
 def partial(path: str | Path) -> Path:

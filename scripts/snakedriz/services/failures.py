@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-from ..errors import SnakedrizError
+from snakedriz.errors import SnakedrizError
 
 _SECRET = re.compile(r"(?i)([?&;](?:[^=&;]*(?:token|passw|secret|key|auth|signature|credential)[^=&;]*)=)[^&;]*")
 

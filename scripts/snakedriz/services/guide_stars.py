@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from astropy.table import Table
 
-from ..files import read_json, whole, write_json
-from ..guidestar import COLUMNS
-from . import cache, failures, provenance, replies, transport
-from .addresses import address, client
-from .astrometry_db import ANSWER
-from .failures import public
-from .transport import Client
+from snakedriz.files import read_json, whole, write_json
+from snakedriz.services import cache, failures, provenance, replies, transport
+from snakedriz.services.addresses import address, client
+from snakedriz.services.astrometry_db import ANSWER
+from snakedriz.services.failures import public
+from snakedriz.services.transport import Client
+from snakedriz.wcs.guide_star_offsets import COLUMNS
 
 #: The names of the columns that hold numbers begin so.
 _NUMBER = "d"

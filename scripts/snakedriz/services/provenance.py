@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, artefacts
-from ..files import read_json, sha256
-from .failures import public
-from .kept import sidecar
-from .transport import Client
+from snakedriz import __version__, artefacts
+from snakedriz.exposures.fetched import sidecar
+from snakedriz.files import read_json, sha256
+from snakedriz.services.failures import public
+from snakedriz.services.transport import Client
 
 
 def when(client: Client) -> str:

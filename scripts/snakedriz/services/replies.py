@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from . import failures
+from snakedriz.services import failures
 
 
 def tree(body: bytes, service: str, url: str) -> ElementTree.Element:

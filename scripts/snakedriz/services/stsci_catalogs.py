@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 import numpy as np
 from astropy.table import Table
 
-from . import failures, transport
-from .area import Cone
-from .transport import Client
+from snakedriz.services import failures, transport
+from snakedriz.services.area import Cone
+from snakedriz.services.transport import Client
 
 #: Names of ours that the service spells otherwise.
 ALIASES = {"PS1": "PS1DR2"}

@@ -16,9 +16,9 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import NameResolutionError, ProtocolError
 
-from .. import __version__
-from . import failures
-from .failures import ServiceError, public
+from snakedriz import __version__
+from snakedriz.services import failures
+from snakedriz.services.failures import ServiceError, public
 
 CSV = ("text/csv", "application/csv", "text/comma-separated-values", "text/plain")
 XML = ("text/xml", "application/xml", "application/x-votable+xml")

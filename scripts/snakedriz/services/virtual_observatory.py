@@ -7,10 +7,10 @@ from typing import Any
 
 from astropy.table import Table
 
-from . import failures
-from .area import Cone
-from .failures import ServiceError
-from .transport import Client
+from snakedriz.services import failures
+from snakedriz.services.area import Cone
+from snakedriz.services.failures import ServiceError
+from snakedriz.services.transport import Client
 
 #: Columns of gaiadr3.gaia_source that we use.
 GAIA_COLUMNS = (

@@ -18,6 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from snakedriz.errors import SnakedrizError
+from snakedriz.fits_headers.rootnames import clean_name
 from snakedriz.settings import service_defaults
 from snakedriz.settings.astrodrizzle_parameters import AstroDrizzleParameters
 from snakedriz.settings.named_solutions import CANDIDATES, SolutionByName
@@ -498,8 +499,6 @@ def _refused(errors: Sequence[str]) -> SnakedrizError:
 
 
 def _clean(names: Sequence[str]) -> list[str]:
-    from snakedriz.association import clean_name  # not above: it wants to read headers, which takes time to import
-
     return sorted({clean_name(name) for name in names})
 
 

@@ -1,0 +1,75 @@
+"""An exposure's sources together with the WCS they are to be seen through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+from astropy.table import Table
+
+from snakedriz.exposures import field
+
+
+@dataclass
+class ExposureSources:
+    """One exposure as a fit needs it.
+
+    Attributes
+    ----------
+    rootname : str
+    skeleton : `~astropy.io.fits.HDUList`
+        Headers and WCS extensions (`snakedriz.exposures.skeleton`), with the WCS to start from.
+    sources : `~astropy.table.Table`
+        From `snakedriz.detection.sources.find_sources`.
+    exptime : float
+        Seconds.
+    epoch : float
+        Julian year of the exposure.
+    """
+
+    rootname: str
+    skeleton: fits.HDUList
+    sources: Table
+    exptime: float
+    epoch: float
+
+
+def collect(
+    inventory: Mapping[str, Any],
+    skeletons: Mapping[str, fits.HDUList],
+    tables: Sequence[str],
+    not_alignable: bool = False,
+) -> list[ExposureSources]:
+    """Return the exposures of an inventory that sources can be looked for in, with their source tables.
+
+    Parameters
+    ----------
+    inventory : mapping
+        "inventory/1".
+    skeletons : mapping
+        From ``<root>_<kind>``, as `snakedriz.exposures.skeleton.read_bundle` returns them.
+    tables : sequence of str
+        Paths ``<root>.ecsv`` of the source tables.
+    not_alignable : bool
+        Return exposures, too, that are used but that no sources can be looked for in (spectra), with an empty table.
+    """
+    paths = {Path(path).stem: path for path in tables}
+
+    def sources(e: Mapping[str, Any]) -> Table:
+        table = Table.read(paths[e["rootname"]])
+        return table if e["alignable"] else table[:0]
+
+    return [
+        ExposureSources(
+            e["rootname"],
+            skeletons[f"{e['rootname']}_{inventory['verification_kind']}"],
+            sources(e),
+            float(e["exptime"]),
+            field.epoch(e),
+        )
+        for e in inventory["exposures"]
+        if e["used"] and (e["alignable"] or not_alignable)
+    ]

@@ -1,0 +1,95 @@
+"""promotion.json: the promoted candidate, and every candidate with every check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from snakedriz.artefacts_.astrometry import AbsoluteErrors, CrossValidation, RelativeErrors
+from snakedriz.artefacts_.base import (
+    Artefact,
+    CandidateName,
+    Count,
+    FitQuality,
+    Number,
+    Outcome,
+    Policy,
+    Real,
+    Record,
+    Switch,
+    schema,
+)
+from snakedriz.artefacts_.common import Check, SourceFile
+
+
+class LargestShift(Record):
+    """The largest measured displacement of an exposure or chip."""
+
+    worst_px: Real
+    error_px: Real
+    of: str
+
+
+class ErrorSummary(Record):
+    """Relative and absolute errors, apart: astrometry.json without each exposure."""
+
+    relative: RelativeErrors
+    absolute: AbsoluteErrors
+    cross_validation: CrossValidation | None
+
+
+class PromotedFit(Record):
+    """The fit that a candidate's WCS is from."""
+
+    file: str
+    catalog: str
+    method: Literal["relative", "2dhist", "default", "visit"]
+    nmatches: Count
+    total_rms_mas: Number
+
+
+class CandidateRow(Record):
+    """One candidate with every check."""
+
+    candidate: CandidateName
+    outcome: Outcome
+    reason: str
+    wcsname: str
+    verified: Switch
+    verdicts: dict[Policy, Switch] = Field(description="by policy; empty for a candidate without a WCS")
+    fit_quality: FitQuality | None
+    registration: LargestShift | None
+    astrometry: ErrorSummary | None
+    sources: Sequence[SourceFile] = Field(description="files that a pre-computed solution is from")
+    checks: Sequence[Check]
+    fit: PromotedFit | None = Field(default=None, description="absent where the WCS is from none")
+
+
+class Override(Record):
+    """What the user chose instead."""
+
+    chosen: str
+    policy_would_promote: str
+
+
+class CatalogFile(SourceFile):
+    """The file of a reference catalogue."""
+
+    name: str = Field(description="of the catalogue, as in WCSNAME")
+
+
+class Promotion(Artefact):
+    """The promoted candidate, and every candidate with every check."""
+
+    schema_: Literal["promotion/1"] = schema("promotion/1")
+    association: str
+    winner: str | None
+    wcsname: str | None
+    verified: Switch
+    policy: Policy
+    reason: Annotated[str, Field(min_length=1)]
+    override: Override | None
+    catalogs: Sequence[CatalogFile] = Field(description="that candidates were fitted to or held against, best first")
+    candidates: Sequence[CandidateRow]

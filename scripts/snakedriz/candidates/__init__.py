@@ -1,0 +1,1 @@
+"""Candidates: how the exposures of each candidate get their WCS solution."""

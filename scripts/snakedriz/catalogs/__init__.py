@@ -1,0 +1,1 @@
+"""Reference catalogues: one normal form, cut to the field, at the epoch of each exposure."""

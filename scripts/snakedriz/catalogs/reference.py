@@ -1,0 +1,390 @@
+"""Reference catalogues: one normal form, positions at the epoch of the observation, cut to the field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+from numpy.typing import ArrayLike, NDArray
+
+from snakedriz.catalogs import parquet
+from snakedriz.errors import SnakedrizError
+
+#: Normal form: column, unit, dtype, and the names (lower case) under which catalogues carry it, best first.
+COLUMNS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
+    ("RA", "deg", float, ("ra", "ra_icrs", "raj2000", "ra_deg", "_ra", "ramean")),
+    ("DEC", "deg", float, ("dec", "de_icrs", "dej2000", "dec_deg", "_de", "decl", "decmean")),
+    (
+        "mag",
+        "mag",
+        float,
+        ("mag", "phot_g_mean_mag", "gmag", "g_mag", "magnitude", "hstmag", "j_m", "jmag", "rmeanpsfmag"),
+    ),
+    ("ra_error", "mas", float, ("ra_error", "e_ra_icrs", "raerr", "e_ra", "rameanerr", "ra_err")),
+    ("dec_error", "mas", float, ("dec_error", "e_de_icrs", "decerr", "e_dec", "decmeanerr", "dec_err")),
+    ("pmra", "mas/yr", float, ("pmra", "rapm", "pm_ra", "pmra_cosdec")),
+    ("pmdec", "mas/yr", float, ("pmdec", "decpm", "pm_dec", "pmde")),
+    ("pmra_error", "mas/yr", float, ("pmra_error", "e_pmra", "rapmerr")),
+    ("pmdec_error", "mas/yr", float, ("pmdec_error", "e_pmde", "e_pmdec", "decpmerr")),
+    ("epoch", "yr", float, ("epoch", "ref_epoch", "epochmean", "jdate")),
+    ("objID", "", str, ("objid", "source_id", "designation", "gaiaid", "id", "name")),
+)
+#: Columns that are kept where a catalogue has them, in the same form.
+OPTIONAL: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
+    ("parallax", "mas", float, ("parallax", "plx")),
+    ("parallax_error", "mas", float, ("parallax_error", "e_plx")),
+    ("ra_dec_corr", "", float, ("ra_dec_corr", "radecor")),
+    ("ra_pmra_corr", "", float, ("ra_pmra_corr", "rapmracor")),
+    ("ra_pmdec_corr", "", float, ("ra_pmdec_corr", "rapmdecor")),
+    ("dec_pmra_corr", "", float, ("dec_pmra_corr", "depmracor")),
+    ("dec_pmdec_corr", "", float, ("dec_pmdec_corr", "depmdecor")),
+    ("pmra_pmdec_corr", "", float, ("pmra_pmdec_corr", "pmrapmdecor")),
+    ("ruwe", "", float, ("ruwe",)),
+)
+#: Error (mas) of a position whose catalogue gives none: 2MASS and GSC 2.4 quote 70 to 300 mas, Gaia always gives one.
+DEFAULT_ERROR_MAS = 100.0
+#: One-dimensional scatter of proper motions of faint stars (mas/yr), the error of a star without a proper motion.
+PM_SCATTER_MAS_YR = 5.0
+#: A parallax counts above this many times its error.
+PARALLAX_SNR = 5.0
+_FORMATS = {
+    ".ecsv": "ascii.ecsv",
+    ".fits": "fits",
+    ".fit": "fits",
+    ".csv": "ascii.csv",
+    ".tsv": "ascii.tab",
+    ".tbl": "ascii.ipac",
+    ".mrt": "ascii.mrt",
+    ".xml": "votable",
+    ".vot": "votable",
+    ".votable": "votable",
+}
+
+
+def _column(table: Table, names: dict[str, str], aliases: Sequence[str], kind: type, unit: str) -> ArrayLike | None:
+    for alias in aliases:
+        if alias not in names:
+            continue
+        column = table[names[alias]]
+        if kind is str:
+            return np.array([str(value) for value in column], dtype=str)
+        values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
+        have = getattr(column, "unit", None)
+        if have is not None and unit:
+            import astropy.units as u
+
+            wanted = u.Unit(unit)
+            stated = u.Unit(str(have), parse_strict="silent")
+            # Text that is no unit, or another kind of unit ("'dex'(mag)"), says nothing: the number stands as it is.
+            if stated != wanted and stated.is_equivalent(wanted):
+                values = values * stated.to(wanted)
+        return values
+    return None
+
+
+def load_catalog(file: str | Path, name: str, box: parquet.Box | None = None) -> Table:
+    """Read a reference catalogue into the normal form.
+
+    Parameters
+    ----------
+    file : path
+        By suffix ECSV, FITS, CSV, VOTable, tab-separated, IPAC or AAS (`_FORMATS`), Parquet or a folder of Parquet
+        partitions (`parquet`). Needs right ascension and declination (ICRS, deg); other columns are optional. Column
+        names are compared without regard to case, and common aliases are known (`COLUMNS`). A unit that a column states
+        is converted, else it is that of `COLUMNS`.
+    name : str
+        What the catalogue is called, as in WCSNAME.
+    box : Box, optional
+        What is needed of it: Parquet is read no further.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        RA, DEC (deg), mag, ra_error, dec_error (mas; that of RA times cos DEC), pmra (times cos DEC), pmdec,
+        pmra_error, pmdec_error (mas/yr), epoch (Julian year), objID; NaN where the catalogue gives nothing. Columns of
+        `OPTIONAL` (parallax, correlations, RUWE) where the catalogue has them. Rows without a finite position are left
+        out; `meta` has name, file, rows, dropped.
+
+    Raises
+    ------
+    SnakedrizError
+        If the file is missing, unreadable, of unknown type, or has no position columns.
+    """
+    path = Path(file)
+    partitions = path.is_dir() or path.suffix.lower() in parquet.SUFFIXES
+    if path.suffix.lower() not in _FORMATS and not partitions:
+        known = ", ".join(sorted([*_FORMATS, *parquet.SUFFIXES]))
+        raise SnakedrizError(
+            f"{path}: unknown type of catalogue; expected one of {known}, or a folder of Parquet files"
+        )
+    if not path.exists():
+        raise SnakedrizError(
+            f"{path}: the reference catalogue {name} is not there; put it there or correct `catalogs:`"
+        )
+    if partitions:
+        try:
+            return normalise(parquet.read(path, (COLUMNS[0][3], COLUMNS[1][3]), box), name, str(path))
+        except (OSError, ValueError) as error:
+            if isinstance(error, SnakedrizError):
+                raise
+            raise SnakedrizError(f"{path}: cannot be read as Parquet: {error}") from error
+    try:
+        table = Table.read(path, format=_FORMATS[path.suffix.lower()])
+    except Exception as error:  # readers raise almost anything on malformed files
+        raise SnakedrizError(f"{path}: cannot be read as {_FORMATS[path.suffix.lower()]}: {error}") from error
+    return normalise(table, name, str(path))
+
+
+def normalise(table: Table, name: str, source: str) -> Table:
+    """Bring a catalogue into the normal form, as `load_catalog` describes it.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        As the catalogue gives it. An epoch above 3000 is a Modified Julian Date, above 2,400,000 a Julian Date.
+    name : str
+        What the catalogue is called.
+    source : str
+        File or service, for errors and `meta`.
+
+    Raises
+    ------
+    SnakedrizError
+        If it has no position columns, or text where numbers should be.
+    """
+    names: dict[str, str] = {}
+    for column in table.colnames:
+        names.setdefault(column.lower(), column)
+    out = Table(meta={"name": name, "file": source})
+    for key in ("field", "service", "query", "parts"):  # what a fetched catalogue was asked for, and of whom
+        if key in table.meta:
+            out.meta[key] = table.meta[key]
+    for column, unit, kind, aliases in (*COLUMNS, *OPTIONAL):
+        try:
+            values = _column(table, names, aliases, kind, unit)
+        except (TypeError, ValueError) as error:
+            raise SnakedrizError(f"{source}: column for {column} does not hold numbers: {error}") from error
+        if values is None and column in ("RA", "DEC"):
+            raise SnakedrizError(
+                f"{source}: has no column for {column}; found {', '.join(table.colnames)}; "
+                f"wanted one of {', '.join(aliases)}"
+            )
+        if values is None:
+            if any(column == optional[0] for optional in OPTIONAL):
+                continue
+            values = np.arange(len(table)).astype(str) if kind is str else np.full(len(table), np.nan)
+        out[column] = _julian_years(np.asarray(values, dtype=float)) if column == "epoch" else values
+        if unit:
+            out[column].unit = unit
+    good = np.isfinite(out["RA"]) & np.isfinite(out["DEC"]) & (np.abs(out["DEC"]) <= 90)
+    out.meta.update(rows=len(out), dropped=int((~good).sum()))
+    return out[good]
+
+
+def _julian_years(epoch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return epochs as Julian years, 2000 + (MJD - 51544.5) / 365.25; PS1 gives them as MJD, 2MASS as JD."""
+    mjd = np.where(epoch > 2.4e6, epoch - 2400000.5, epoch)
+    return np.where(epoch > 3000, 2000.0 + (mjd - 51544.5) / 365.25, epoch)
+
+
+def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep", parallax: bool = False) -> Table:
+    """Move a catalogue to the epoch of an observation.
+
+    Positions move by `SkyCoord.apply_space_motion` (rigorous on the sphere); errors grow by
+    sigma(t)^2 = sigma^2 + 2 rho sigma sigma_pm dt + (sigma_pm dt)^2, per axis, with the correlation rho of position
+    and proper motion where the catalogue gives it (else 0). Missing epochs and position errors are stated in `meta`.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        From `load_catalog`.
+    epoch_jyear : float
+        Epoch of the observation (Julian year).
+    pm_policy : {"keep", "drop"}
+        Rows without a proper motion: keep where they are, with an error enlarged by `PM_SCATTER_MAS_YR` times the years
+        to the epoch; or drop, where any row has a proper motion at all.
+    parallax : bool
+        Whether to add the parallactic shift as seen from the Earth (HST's 7000 km orbit changes it by less than 5e-5 of
+        the parallax), for rows with a parallax above `PARALLAX_SNR` times its error.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        As `table`, with RA, DEC, errors and epoch at `epoch_jyear` and the column `sigma` (mas), the error per axis:
+        the root mean square of the two axes'. `meta`: epoch, moved, with_parallax, without_pm, without_epoch,
+        without_error.
+
+    Raises
+    ------
+    SnakedrizError
+        For an unknown policy or an epoch that is not finite.
+    """
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from astropy.time import Time
+
+    if pm_policy not in ("keep", "drop"):
+        raise SnakedrizError(f'pm_policy must be "keep" or "drop", not {pm_policy!r}')
+    if not np.isfinite(epoch_jyear):
+        raise SnakedrizError(f"the epoch of the observation must be a Julian year, not {epoch_jyear}")
+    out = table.copy()
+    epoch = np.asarray(out["epoch"], dtype=float)
+    known = np.isfinite(epoch)
+    years = np.where(known, epoch_jyear - epoch, 0.0)
+    pmra, pmdec = np.asarray(out["pmra"], dtype=float), np.asarray(out["pmdec"], dtype=float)
+    has_pm = with_motion(out)
+    move = np.flatnonzero(has_pm & known & (years != 0))
+    if len(move):
+        start = SkyCoord(
+            np.asarray(out["RA"][move]) * u.deg,
+            np.asarray(out["DEC"][move]) * u.deg,
+            pm_ra_cosdec=pmra[move] * u.mas / u.yr,
+            pm_dec=pmdec[move] * u.mas / u.yr,
+            # Any distance does: there is no radial motion, and 100 pc keeps the fastest star far below c.
+            distance=np.full(len(move), 100.0) * u.pc,
+            obstime=Time(epoch[move], format="jyear", scale="tcb"),
+        )
+        end = start.apply_space_motion(new_obstime=Time(epoch_jyear, format="jyear", scale="tcb"))
+        out["RA"][move], out["DEC"][move] = end.ra.deg, end.dec.deg
+    with_parallax = _add_parallax(out, epoch_jyear) if parallax else 0
+    # NaN stays NaN only for `without_error`; a position with no error gets the default.
+    without_error = ~(np.isfinite(out["ra_error"]) & np.isfinite(out["dec_error"]))
+    for error, pm_error, corr in (
+        ("ra_error", "pmra_error", "ra_pmra_corr"),
+        ("dec_error", "pmdec_error", "dec_pmdec_corr"),
+    ):
+        position = np.nan_to_num(np.asarray(out[error], dtype=float), nan=DEFAULT_ERROR_MAS)
+        drift = np.where(has_pm, np.nan_to_num(np.asarray(out[pm_error], dtype=float)), PM_SCATTER_MAS_YR) * years
+        rho = np.where(has_pm, np.nan_to_num(np.asarray(out[corr], dtype=float)), 0.0) if corr in out.colnames else 0.0
+        out[error] = np.sqrt(position**2 + drift**2 + 2 * rho * position * drift)
+        out[error].unit = "mas"
+    out["sigma"] = np.sqrt((np.asarray(out["ra_error"]) ** 2 + np.asarray(out["dec_error"]) ** 2) / 2)
+    out["sigma"].unit = "mas"
+    out["epoch"] = np.where(known, epoch_jyear, np.nan)
+    out.meta.update(
+        epoch=float(epoch_jyear),
+        pm_policy=pm_policy,
+        moved=len(move),
+        with_parallax=with_parallax,
+        without_pm=int((~has_pm).sum()),
+        without_epoch=int((~known).sum()),
+        without_error=int(without_error.sum()),
+    )
+    if pm_policy == "drop" and has_pm.any():
+        out = out[has_pm]
+    return out
+
+
+def with_motion(table: Table) -> NDArray[np.bool_]:
+    """Whether rows of a catalogue in normal form have a proper motion."""
+    return np.isfinite(np.asarray(table["pmra"], dtype=float)) & np.isfinite(np.asarray(table["pmdec"], dtype=float))
+
+
+def _add_parallax(table: Table, epoch_jyear: float) -> int:
+    """Shift positions by their parallax, in place; returns how many rows were shifted."""
+    from astropy.coordinates import get_body_barycentric
+    from astropy.time import Time
+
+    if "parallax" not in table.colnames:
+        return 0
+    value = np.asarray(table["parallax"], dtype=float)
+    error = np.asarray(table["parallax_error"], dtype=float) if "parallax_error" in table.colnames else 0.0 * value
+    rows = np.flatnonzero(np.isfinite(value) & (value > 0) & (value > PARALLAX_SNR * error))
+    earth = get_body_barycentric("earth", Time(epoch_jyear, format="jyear", scale="tdb"), ephemeris="builtin")
+    ra, dec = np.radians(np.asarray(table["RA"][rows])), np.radians(np.asarray(table["DEC"][rows]))
+    star = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    # the star at 1/parallax, seen from the Earth: u - p b, with p in rad and b in au
+    x, y, z = star - np.radians(value[rows] / 3.6e6) * earth.xyz.to_value("au")[:, None]
+    table["RA"][rows] = np.degrees(np.arctan2(y, x)) % 360
+    table["DEC"][rows] = np.degrees(np.arctan2(z, np.hypot(x, y)))
+    return len(rows)
+
+
+def cut_to_footprint(
+    table: Table, polygons: Sequence[ArrayLike] | NDArray[np.float64], margin_arcsec: float = 0.0
+) -> Table:
+    """Cut a catalogue to the field of some chips and sort it, brightest first.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        With RA, DEC (deg), mag.
+    polygons : sequence of arrays, shape (n, 2), n >= 3
+        Convex outlines on the sky (RA, DEC in deg), for example the corners of each chip; order does not matter.
+    margin_arcsec : float
+        Rows this far outside an outline are kept.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        Rows inside at least one outline; by mag, then RA, DEC; rows without magnitude last. `meta["in_field"]`: number.
+
+    Raises
+    ------
+    SnakedrizError
+        If there is no outline, or one has fewer than three corners.
+    """
+    from scipy.spatial import ConvexHull
+
+    if len(polygons) == 0:
+        raise SnakedrizError("no outline to cut the reference catalogue to: the visit has no chips with a WCS")
+    ra, dec = np.asarray(table["RA"], dtype=float), np.asarray(table["DEC"], dtype=float)
+    inside = np.zeros(len(table), dtype=bool)
+    for polygon in polygons:
+        corners = np.asarray(polygon, dtype=float)
+        if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
+            raise SnakedrizError(f"an outline needs at least three corners (RA, DEC), not an array of {corners.shape}")
+        centre = mean_direction(corners)
+        x, y, front = tangent_plane(ra, dec, *centre)
+        cx, cy, _ = tangent_plane(corners[:, 0], corners[:, 1], *centre)
+        hull = ConvexHull(np.column_stack([cx, cy]))
+        # Facets are a x + b y + c <= 0 inside, with unit normals: c is a distance in the plane's unit, arcsec.
+        distance = np.max(
+            hull.equations[:, 0, None] * x + hull.equations[:, 1, None] * y + hull.equations[:, 2, None], axis=0
+        )
+        inside |= front & (distance <= margin_arcsec)
+    out = table[inside]
+    order = np.lexsort((out["DEC"], out["RA"], np.nan_to_num(np.asarray(out["mag"], dtype=float), nan=np.inf)))
+    out = out[order]
+    out.meta["in_field"] = len(out)
+    return out
+
+
+def mean_direction(corners: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the mean direction (RA, DEC in deg) of directions, shape (n, 2), as unit vectors."""
+    ra, dec = np.radians(corners).T
+    x, y, z = (np.cos(dec) * np.cos(ra)).mean(), (np.cos(dec) * np.sin(ra)).mean(), np.sin(dec).mean()
+    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+
+
+def tangent_plane(
+    ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Project onto the plane tangent at (ra0, dec0), gnomonic (Calabretta & Greisen 2002, A&A 395, 1077, eq. 54).
+
+    Parameters
+    ----------
+    ra, dec : arrays, shape (n,)
+        Deg.
+    ra0, dec0 : float
+        Deg.
+
+    Returns
+    -------
+    xi, eta : arrays
+        Towards east and north, arcsec.
+    front : boolean array
+        Whether the direction lies in the hemisphere of the plane; the others' coordinates mean nothing.
+    """
+    a, d = np.radians(np.asarray(ra, dtype=float) - ra0), np.radians(np.asarray(dec, dtype=float))
+    d0 = np.radians(dec0)
+    cosine = np.sin(d) * np.sin(d0) + np.cos(d) * np.cos(d0) * np.cos(a)
+    front = cosine > 0.1
+    safe: NDArray[Any] = np.where(front, cosine, 1.0)
+    scale = np.degrees(1.0) * 3600.0
+    xi = np.cos(d) * np.sin(a) / safe * scale
+    eta = (np.sin(d) * np.cos(d0) - np.cos(d) * np.sin(d0) * np.cos(a)) / safe * scale
+    return xi, eta, front

@@ -1,0 +1,40 @@
+"""Where and when a visit was observed: outlines of the chips on the sky, mid-times of the exposures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from snakedriz.exposures.skeleton import science_extensions
+
+
+def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
+    """Return the outer corners of a chip's outermost pixels, shape (4, 2): RA and Dec in deg (ICRS), in order."""
+    from stwcs.wcsutil import HSTWCS
+
+    ny, nx = exposure["SCI", chip].shape
+    corners = np.array([(-0.5, -0.5), (nx - 0.5, -0.5), (nx - 0.5, ny - 0.5), (-0.5, ny - 0.5)])
+    return HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(corners, 0)
+
+
+def outlines(skeletons: Mapping[str, fits.HDUList]) -> list[np.ndarray]:
+    """Return the outline of every chip of every exposure, as `chip_outline` gives it."""
+    return [
+        chip_outline(skeleton, chip)
+        for _, skeleton in sorted(skeletons.items())
+        for chip in science_extensions(skeleton)
+    ]
+
+
+def epoch(exposure: Mapping[str, Any]) -> float:
+    """Return the mid-time of an exposure of the inventory as a Julian year: 2000 + (MJD - 51544.5) / 365.25."""
+    return 2000.0 + ((exposure["expstart"] + exposure["expend"]) / 2 - 51544.5) / 365.25
+
+
+def epochs(inventories: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the mid-time (Julian year) of every exposure in use, by rootname, sorted."""
+    used = [exposure for one in inventories for exposure in one["exposures"] if exposure["used"]]
+    return {exposure["rootname"]: epoch(exposure) for exposure in sorted(used, key=lambda e: str(e["rootname"]))}

@@ -1,0 +1,1 @@
+"""FITS headers: fast reading, keywords, rootnames, names of WCS solutions."""

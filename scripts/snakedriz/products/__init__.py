@@ -1,0 +1,1 @@
+"""Final products: exposures, headerlets, manifest and trailer."""

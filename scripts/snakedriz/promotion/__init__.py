@@ -1,0 +1,1 @@
+"""Promotion: reads artefacts, decides which candidate wins, says why."""

@@ -1,0 +1,1 @@
+"""Verification: what is measured of a candidate, against which limits, and the verdicts."""

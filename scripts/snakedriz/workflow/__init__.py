@@ -1,0 +1,1 @@
+"""What scripts and rules need around the work: job records, resources, locks, snapshots."""

@@ -1,0 +1,71 @@
+"""Selection among fits: the same answer every time, with its reason."""
+
+import numpy as np
+from snakedriz.alignment.fit_selection import rms_error, select
+
+
+def fit(quality=1, rms=5.0, n=100, method="relative", catalog="GAIAeDR3", fitgeom="rscale"):
+    return {
+        "fit_quality": quality,
+        "total_rms_mas": rms,
+        "nmatches": n,
+        "method": method,
+        "catalog": catalog,
+        "fitgeom": fitgeom,
+        "fitgeom_used": fitgeom,
+        "quality_reason": "no valid solution: no significant peak",
+    }
+
+
+def test_quality_comes_first():
+    index, reason = select([fit(3, 12.0), fit(2, 9.0), fit(1, 9.9)])
+    assert index == 2
+    assert "fit_quality 1" in reason
+
+
+def test_then_rms():
+    index, reason = select([fit(rms=8.0), fit(rms=4.0, catalog="GSC242")])
+    assert index == 1
+    assert "lowest" in reason
+
+
+def test_near_ties_go_to_relative_then_earlier_catalogue():
+    # The RMS of 100 stars is known to 1/sqrt(2 x 196) = 5 percent: 5.0 and 4.8 mas are the same.
+    a, b = fit(rms=4.8, method="2dhist"), fit(rms=5.0)
+    assert select([a, b])[0] == 1
+    assert select([b, a])[0] == 0
+    assert "ties go to relative" in select([a, b])[1]
+    assert select([fit(rms=5.0), fit(rms=4.9, catalog="GAIADR2")])[0] == 0
+    assert select([fit(rms=5.0), fit(rms=5.0, fitgeom="general")])[0] == 0
+    assert abs(rms_error(fit()) - 5.0 / (2 * 196) ** 0.5) < 1e-12
+
+
+def test_order_of_the_list_decides_nothing_but_the_catalogue():
+    """Ties and near-ties: the same fit whatever the order the files come in, as long as catalogues keep theirs."""
+    fits = [
+        fit(rms=rms, method=method, fitgeom=geometry)
+        for method, rms in (("2dhist", 4.8), ("relative", 5.0), ("default", 4.7))
+        for geometry in ("rscale",)
+    ]
+    fits += [fit(2, 3.0), fit(5, None, 0), fit(rms=5.05, method="default")]
+    rng = np.random.default_rng(0)
+    chosen = []
+    for _ in range(60):
+        order = rng.permutation(len(fits))
+        index, _ = select([fits[i] for i in order])
+        chosen.append(int(order[index]))
+    assert set(chosen) == {1}
+
+
+def test_b4_a_later_failure_discards_nothing():
+    """B4: drizzlepac's last catalogue takes an earlier valid fit with it."""
+    bad = [fit(5, None, 0, catalog="2MASS"), fit(-1, None, 0, catalog="2MASS")]
+    assert select([fit(2, 9.0), *bad])[0] == 0
+    assert select([*bad, fit(2, 9.0)])[0] == 2
+
+
+def test_none_valid():
+    index, reason = select([fit(5, None, 0), fit(-1, None, 0)])
+    assert index is None
+    assert "no significant peak" in reason
+    assert select([]) == (None, "No fit was made.")
