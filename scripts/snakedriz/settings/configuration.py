@@ -441,7 +441,7 @@ class Configuration(ConfigurationFile):
         return list(self._values)
 
     def __getitem__(self, name: str) -> Any:
-        return copy.deepcopy(self._values[name])
+        return self._values[name]  # no copy: planning asks tens of thousands of times
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.as_dict(), **other}
