@@ -20,6 +20,9 @@ def test_the_command_writes_and_checks(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "new" / "a.yaml").read_text() == "a: 1\n"
     assert command.main(["--check"]) == 0
     assert "differs" in capsys.readouterr().out
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    with pytest.raises(ValueError, match="is no checkout"):
+        command.main([])
 
 
 def test_the_schema_accepts_what_the_model_accepts():
