@@ -31,9 +31,7 @@ if instead := command_line.with_one_config(sys.argv):
 CONFIG = settings.validate_config(config)
 SWITCHES = settings.environment_switches(os.environ)
 VERSIONS = settings.software_versions()
-DETECTORS = settings.load_detectors(
-    Path(workflow.basedir) / "config" / "detectors.yaml"
-)
+DETECTORS = settings.load_detectors()
 OUT = CONFIG["output"]
 settings.check_output(OUT)
 CATALOGS = {entry["name"]: entry for entry in CONFIG["catalogs"]}

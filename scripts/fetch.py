@@ -10,7 +10,7 @@ from snakedriz.services import addresses, fetching
 if TYPE_CHECKING:
     snakemake: Any
 
-config = settings.validate_config(snakemake.config)
+config = settings.validate_config(snakemake.config).as_dict()
 with job(snakemake, hide=addresses.secrets(config["services"], os.environ)):
     keeper = fetching.Keeper(config, os.environ)
     rule, wildcards = snakemake.rule, snakemake.wildcards

@@ -2,11 +2,9 @@
 
 import copy
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from astropy.table import Table
 from snakedriz.alignment.fitting import ExposureSources, fit
 from snakedriz.candidates import stages
@@ -15,11 +13,11 @@ from snakedriz.detection.sources import COLUMNS, find_sources
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
-from snakedriz.settings import detector_settings
+from snakedriz.settings import detector_settings, load_detectors
 from snakedriz.simulate import Visit, simulate_visit
 from stwcs.wcsutil import HSTWCS
 
-CONFIG = yaml.safe_load((Path(__file__).resolve().parents[2] / "config" / "detectors.yaml").read_text())
+CONFIG = load_detectors()
 WFC = detector_settings(CONFIG, "ACS", "WFC")
 SCALE = 0.05  # arcsec per px, to turn px into mas
 CENTROID = 0.02  # px per axis, the errors of the synthetic source tables

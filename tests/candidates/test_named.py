@@ -172,7 +172,10 @@ def test_two_of_one_name_that_differ_are_an_outcome(tmp_path):
     assert found["outcome"] == "not_applicable"
     assert "HDRLET,2" in found["reason"]
     assert "ask for one of them by HDRNAME" in found["reason"]
-    assert make({ExposureKey("x", "flt"): skeleton.from_exposure(path)}, "hdrname", "*_flt_IDC_w3m18525i")["outcome"] == "ok"
+    assert (
+        make({ExposureKey("x", "flt"): skeleton.from_exposure(path)}, "hdrname", "*_flt_IDC_w3m18525i")["outcome"]
+        == "ok"
+    )
 
 
 @pytest.fixture

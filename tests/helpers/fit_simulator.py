@@ -8,11 +8,9 @@ then compared with where its WCS puts the undisplaced positions.
 import contextlib
 import copy
 from dataclasses import dataclass, field
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
-import yaml
 from astropy.table import Table
 from snakedriz.alignment import fitting
 from snakedriz.alignment.exposure_sources import ExposureSources
@@ -21,16 +19,12 @@ from snakedriz.candidates import stages
 from snakedriz.detection.sources import COLUMNS
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
-from snakedriz.settings import detector_settings
+from snakedriz.settings import detector_settings, load_detectors
 from snakedriz.simulate import Visit, simulate_visit
 from tweakwcs.correctors import FITSWCSCorrector
 
 KEYWORDS = ("CRVAL1", "CRVAL2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
-SETTINGS = copy.deepcopy(
-    detector_settings(
-        yaml.safe_load((Path(__file__).resolve().parents[2] / "config" / "detectors.yaml").read_text()), "ACS", "WFC"
-    )
-)
+SETTINGS = copy.deepcopy(detector_settings(load_detectors(), "ACS", "WFC"))
 # The visit is 10.6 px off. Wider searches find the same peak and cost a hundred times as much.
 SETTINGS["fitting"]["histogram"]["searchrad_px"] = 25
 SETTINGS["fitting"]["relative"]["searchrad_px"] = 10
