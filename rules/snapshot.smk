@@ -32,7 +32,12 @@ rule snapshot_of_association:
         **PLAN.resources("snapshot_of_association", lambda w: PLAN.files_used(w.asn)),
     params:
         associations=lambda w: PLAN.fitted_together(w.asn),
-        config={**PLAN.config, "services": {}},  # an address may hold a password
+        # An address of a service may hold a password; the results are where this workflow's user has them.
+        config=lambda w, output: {
+            **PLAN.config,
+            "services": {},
+            "output": str(Path(output.archive).parents[1]),
+        },
         switches=PLAN.switches,
         workflow=str(CHECKOUT),
         versions=PLAN.versions,

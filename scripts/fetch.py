@@ -14,7 +14,7 @@ from snakedriz.services import addresses, fetching
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
-    config = settings.validate_config(snakemake.config)
+    config = settings.validate_config(snakemake.config).as_dict()
     with job(snakemake, hide=addresses.secrets(config["services"], os.environ)):
         keeper = fetching.Keeper(config, os.environ)
         wildcards = snakemake.wildcards

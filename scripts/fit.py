@@ -12,7 +12,7 @@ from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
 from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
-from snakedriz.exposures import skeleton
+from snakedriz.exposures.skeleton import Skeletons
 from snakedriz.files import read_json
 
 
@@ -22,7 +22,7 @@ def main(snakemake: Any) -> None:
         inventory = read_json(snakemake.input.inventory)
         numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
         start = "default"
-        skeletons: skeleton.Skeletons = {}
+        skeletons: Skeletons = {}
         if inventory["outcome"] == "process":
             start, skeletons = stages.starting_point(snakemake.input.start)
         sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)

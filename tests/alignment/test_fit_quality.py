@@ -1,16 +1,11 @@
 """The documented scale and its five checks, and the misapplications that must not come back."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 from snakedriz.alignment.fit_quality import assess
-from snakedriz.settings import detector_settings
+from snakedriz.settings import detector_settings, load_detectors
 
-WFC = detector_settings(
-    yaml.safe_load((Path(__file__).resolve().parents[2] / "config" / "detectors.yaml").read_text()), "ACS", "WFC"
-)
+WFC = detector_settings(load_detectors(), "ACS", "WFC")
 
 
 def exposure(n=50, rms=3.0, shift=(0.3, -0.2), offset=(0.0, 0.0), slope=1.0, name="j1", **more):

@@ -2,11 +2,9 @@
 
 import copy
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from astropy.table import Table
 from snakedriz.alignment.fitting import ExposureSources, fit
 from snakedriz.candidates import stages
@@ -14,11 +12,12 @@ from snakedriz.catalogs.reference import at_epoch, load_catalog
 from snakedriz.detection.sources import COLUMNS, find_sources
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
-from snakedriz.settings import detector_settings
+from snakedriz.fits_headers.rootnames import ExposureKey
+from snakedriz.settings import detector_settings, load_detectors
 from snakedriz.simulate import Visit, simulate_visit
 from stwcs.wcsutil import HSTWCS
 
-CONFIG = yaml.safe_load((Path(__file__).resolve().parents[2] / "config" / "detectors.yaml").read_text())
+CONFIG = load_detectors()
 WFC = detector_settings(CONFIG, "ACS", "WFC")
 SCALE = 0.05  # arcsec per px, to turn px into mas
 CENTROID = 0.02  # px per axis, the errors of the synthetic source tables
@@ -37,7 +36,7 @@ def visit(tmp_path_factory):
     """Four exposures, 0.53 arcsec off, the third another 0.25 arcsec; two chips with SIP, D2IM and NPOL distortion."""
     made = Visit(chip_shape=(512, 1024), n_stars=300, n_reference=80, exposure_errors=DISPLACED, make_raw=False, seed=5)
     truth = simulate_visit(made, tmp_path_factory.mktemp("fits"))
-    skeletons = {path.stem: skeleton.from_exposure(path) for path in truth.flc}
+    skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
     stages.default(skeletons, {"jref": str(truth.ref)})
     return truth, skeletons
 
@@ -47,7 +46,7 @@ def observed(visit):
     """The visit's exposures with sources from their pixels, cosmic rays and all."""
     truth, skeletons = visit
     return [
-        ExposureSources(p.name[:9], skeletons[p.stem], find_sources(p, WFC), 500.0, truth.visit.epoch)
+        ExposureSources(p.name[:9], skeletons[ExposureKey.parse(p)], find_sources(p, WFC), 500.0, truth.visit.epoch)
         for p in truth.flc
     ]
 
@@ -80,7 +79,9 @@ def synthetic(visit, rng, n=200, contaminants=50, ra=None, dec=None):
         table["chip"], table["x"], table["y"], table["mag"] = every.T
         table["x_err"] = table["y_err"] = CENTROID
         table["use"] = True
-        exposures.append(ExposureSources(path.name[:9], skeletons[path.stem], table, 500.0, truth.visit.epoch))
+        exposures.append(
+            ExposureSources(path.name[:9], skeletons[ExposureKey.parse(path)], table, 500.0, truth.visit.epoch)
+        )
     return exposures
 
 

@@ -11,6 +11,7 @@ from snakedriz.alignment.tangent_plane import place
 from snakedriz.candidates import stages
 from snakedriz.catalogs import field_catalog
 from snakedriz.exposures import field, skeleton
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.simulate import Visit, simulate_visit
 
 EPOCHS = {"jdemo1a1q": 2004.0, "jdemo1a2q": 2008.0, "jdemo1a3q": 2012.0}
@@ -24,7 +25,7 @@ def moving(tmp_path_factory):
     visit = Visit(chip_shape=(256, 512), n_exposures=3, n_stars=1, n_galaxies=0, noise=False, cr_rate=0.0,
                   make_raw=False)  # fmt: skip
     truth = simulate_visit(visit, folder)
-    skeletons = {path.stem: skeleton.from_exposure(path) for path in truth.flc}
+    skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
     stages.default(skeletons, {"jref": str(truth.ref)})
     rng = np.random.default_rng(4)
     sky = []
@@ -45,7 +46,7 @@ def moving(tmp_path_factory):
             xy = np.column_stack([x[seen], y[seen]]) + rng.normal(0, ERROR_PX, (len(seen), 2))
             rows.append(np.column_stack([seen, np.full(len(seen), version), xy]))
         table = _table(np.vstack(rows), ERROR_PX)
-        exposures.append(ExposureSources(root, skeletons[path.stem], table, 500.0, EPOCHS[root]))
+        exposures.append(ExposureSources(root, skeletons[ExposureKey.parse(path)], table, 500.0, EPOCHS[root]))
     gaia = Table({
         "ra": ra, "dec": dec, "ra_error": np.full(STARS, 0.1), "dec_error": np.full(STARS, 0.1), "pmra": pmra,
         "pmdec": pmdec, "pmra_error": np.full(STARS, 0.02), "pmdec_error": np.full(STARS, 0.02),

@@ -18,6 +18,7 @@ from snakedriz.candidates import stages
 from snakedriz.detection.sources import COLUMNS
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.simulate import Visit, simulate_associations
 from stwcs.wcsutil import HSTWCS
 
@@ -46,7 +47,7 @@ def field(tmp_path_factory):
         for path, chips in zip(truth.flc, truth.wcs, strict=True):
             skeletons[path.name[:9]] = skeleton.from_exposure(path)
             wcs[path.name[:9]] = chips
-    stages.default({f"{root}_flc": s for root, s in skeletons.items()}, {"jref": str(truths[0].ref)})
+    stages.default({ExposureKey(root, "flc"): s for root, s in skeletons.items()}, {"jref": str(truths[0].ref)})
     rng = np.random.default_rng(11)
     sky = []
     for chip in truths[0].wcs[0]:
@@ -191,7 +192,7 @@ def test_without_the_same_lock_nothing_is_inherited(field):
     assert root not in rows(found)
     assert [row["rootname"] for row in found["left_out"]] == [root]
     assert f"FGSLOCK of {root} is GYROS" in found["left_out"][0]["reason"]
-    skeletons = {f"{root}_flc": copy.deepcopy(field[0][root])}
+    skeletons = {ExposureKey(root, "flc"): copy.deepcopy(field[0][root])}
     solution = stages.aposteriori(skeletons, found, "chosen", candidate="visit")
     assert (solution["candidate"], solution["outcome"]) == ("visit", "not_applicable")
     assert "GYROS" in solution["reason"]
@@ -204,7 +205,7 @@ def test_one_direct_image_is_enough_for_a_spectrum(field):
         DEEP.rootnames[0]: "fitted", SAME.rootnames[0]: "inherited",
     }  # fmt: skip
     assert np.abs(away(field, found)[SAME.rootnames[0]]).max() < 1.0
-    skeletons = {f"{SAME.rootnames[0]}_flc": copy.deepcopy(field[0][SAME.rootnames[0]])}
+    skeletons = {ExposureKey(SAME.rootnames[0], "flc"): copy.deepcopy(field[0][SAME.rootnames[0]])}
     solution = stages.aposteriori(skeletons, found, "chosen", candidate="visit")
     assert solution["wcsname"] == "IDC_9d1snakej-FIT_SVM_GAIAeDR3"
     assert solution["exposures"][0]["source"].startswith(f"solution of {DEEP.rootnames[0]}, inherited: same visit")
@@ -262,9 +263,11 @@ def test_detectors_of_different_pixels_are_tied_in_one_plane(field):
 
 
 def test_the_settings_are_those_of_the_finest_detector(field):
-    skeletons = {f"{root}_flc": copy.deepcopy(field[0][root]) for root in (DEEP.rootnames[0], SAME.rootnames[0])}
+    skeletons = {
+        ExposureKey(root, "flc"): copy.deepcopy(field[0][root]) for root in (DEEP.rootnames[0], SAME.rootnames[0])
+    }
     for version in (1, 2):
-        header = skeletons[f"{SAME.rootnames[0]}_flc"]["SCI", version].header
+        header = skeletons[ExposureKey(SAME.rootnames[0], "flc")]["SCI", version].header
         for key in ("CD1_1", "CD1_2", "CD2_1", "CD2_2"):
             header[key] *= 2.5
     inventories = [

@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 from snakedriz.candidates import stages
 from snakedriz.drizzle import engine
 from snakedriz.exposures import mdriztab, skeleton
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.simulate import Visit, simulate_visit
 
 from benchmarks.power_cases import against_others, draw, generator
@@ -50,12 +51,12 @@ def run(amount: float, trial: int, directory: Path) -> Drizzled:
     wanted, index, errors = visit(amount, trial)
     with contextlib.redirect_stdout(io.StringIO()):
         truth = simulate_visit(wanted, directory / "visit")
-        skeletons = {path.stem: skeleton.from_exposure(path) for path in truth.flc}
+        skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
         stages.default(skeletons, {"jref": str(truth.ref)})
     base = mdriztab.parameters(truth.references.mdriztab, "ANY", len(truth.flc))
     parameters, _ = mdriztab.assemble(base, "mdriztab", wanted.exptimes, {})
     exposures = [
-        engine.Exposure(path.stem[:9], "flc", path, skeletons[path.stem], float(exptime))
+        engine.Exposure(path.stem[:9], "flc", path, skeletons[ExposureKey.parse(path)], float(exptime))
         for path, exptime in zip(truth.flc, wanted.exptimes, strict=True)
     ]
     product, singles = directory / "x_drc.fits", directory / "x_singles.fits"

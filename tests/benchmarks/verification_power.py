@@ -189,7 +189,12 @@ def record(work: Path) -> None:
     """Put the figures of a study into the configuration and the front page."""
     table = Table.read(work / "power.ecsv")
     command = f"python tests/benchmarks/verification_power.py --work DIR --trials {int(max(table['trials']))} --record"
-    put(ROOT / "config" / "detectors.yaml", "# study\n", "", power_report.record(table, command))
+    put(
+        ROOT / "scripts" / "snakedriz" / "settings" / "detectors.yaml",
+        "# study\n",
+        "",
+        power_report.record(table, command),
+    )
     notes = {}
     for name, case in power_cases.CASES.items():
         stars = f"{case.stars[0]} to {case.stars[1]} stars" if case.stars else ""

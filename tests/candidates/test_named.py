@@ -19,16 +19,20 @@ from snakedriz.artefacts import untyped
 from snakedriz.candidates import named
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import association, skeleton
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.wcs import headerlets, sky_positions
 from snakedriz.wcs import solutions as solutions_
 
 #: Two exposures of one visit with one distortion model; only the first has FIT_SVM_GAIAeDR3.
+CPQ = ExposureKey("ib4606cpq", "flt")
 PAIR = {"ib4606c6q": "sample_svm_flc", "ib4606c5q": "sample_ipppssoot_flc"}
 SVM_DR2, SVM_DR3 = "IDC_2731450pi-FIT_SVM_GAIADR2", "IDC_2731450pi-FIT_SVM_GAIAeDR3"
 
 
 def pair():
-    return {f"{root}_flc": skeleton.from_exposure(shared(f"headers/{name}.fits")) for root, name in PAIR.items()}
+    return {
+        ExposureKey(root, "flc"): skeleton.from_exposure(shared(f"headers/{name}.fits")) for root, name in PAIR.items()
+    }
 
 
 def make(skeletons, way, text, files=(), tmp_path=None):
@@ -52,8 +56,8 @@ def test_a_solution_that_both_have_lies_where_the_headerlets_say(tmp_path):
     assert (found["outcome"], found["wcsname"]) == ("ok", SVM_DR2)
     for (root, name), extver in zip(PAIR.items(), (7, 6), strict=True):
         expected = sky_of_headerlet(shared(f"headers/{name}.fits"), extver)  # astropy alone, to 1 micro-arcsec
-        assert_same_sky(sky(skeletons[f"{root}_flc"]), expected)
-        header = skeletons[f"{root}_flc"]["SCI", 2].header
+        assert_same_sky(sky(skeletons[ExposureKey(root, "flc")]), expected)
+        header = skeletons[ExposureKey(root, "flc")]["SCI", 2].header
         assert (header["WCSNAME"], header["NMATCHES"]) == (SVM_DR2, 697)
     # the archive's stale headerlets in these files are repaired in the copy, and it says so
     repaired = [said for entry in found["exposures"] for said in entry["repaired"]]
@@ -94,7 +98,7 @@ def test_what_a_pattern_matches(way, text, expected):
 
 
 def test_no_distortion_model_is_an_outcome():
-    one = {"ib4606cpq_flt": skeleton.from_exposure(shared("headers/sample_svm_flt.fits"))}
+    one = {CPQ: skeleton.from_exposure(shared("headers/sample_svm_flt.fits"))}
     found = make(one, "either", "OPUS")
     assert found["outcome"] == "not_applicable"
     assert "has no distortion model" in found["reason"]
@@ -102,8 +106,8 @@ def test_no_distortion_model_is_an_outcome():
 
 def test_another_distortion_model_is_an_outcome():
     """The headers name another IDCTAB than the solutions were made for, as after a recalibration."""
-    one = {"ib4606cpq_flt": skeleton.from_exposure(shared("headers/sample_svm_flt.fits"))}
-    one["ib4606cpq_flt"][0].header["IDCTAB"] = "iref$9zz1234ai_idc.fits"
+    one = {CPQ: skeleton.from_exposure(shared("headers/sample_svm_flt.fits"))}
+    one[CPQ][0].header["IDCTAB"] = "iref$9zz1234ai_idc.fits"
     found = make(one, "either", "*-FIT_SVM_GAIAeDR3")
     assert found["outcome"] == "not_applicable"
     assert "distortion model w3m18525i, IDCTAB of the exposure is 9zz1234ai" in found["reason"]
@@ -111,7 +115,7 @@ def test_another_distortion_model_is_an_outcome():
 
 
 def test_a_stale_headerlet_of_the_archive_is_an_outcome():
-    one = {"jbt122x8q_flc": skeleton.from_exposure(shared("headers/sample_flc_header.fits"))}
+    one = {ExposureKey("jbt122x8q", "flc"): skeleton.from_exposure(shared("headers/sample_flc_header.fits"))}
     found = make(one, "either", "*-FIT_REL_GAIAeDR3")
     assert found["outcome"] == "not_applicable"
     assert "SCI,2 is 40.0 mas off" in found["reason"]
@@ -129,7 +133,12 @@ def test_a_stale_headerlet_of_the_archive_is_an_outcome():
 def test_damage_is_an_outcome_with_its_reason(change, says, tmp_path):
     path = copy_of("sample_svm_flc", tmp_path)
     rewrite(path, 7, change)
-    found = make({"ib4606c6q_flc": skeleton.from_exposure(path)}, "either", "*-FIT_SVM_GAIADR2", tmp_path=tmp_path)
+    found = make(
+        {ExposureKey("ib4606c6q", "flc"): skeleton.from_exposure(path)},
+        "either",
+        "*-FIT_SVM_GAIADR2",
+        tmp_path=tmp_path,
+    )
     assert found["outcome"] == "not_applicable"
     assert says in found["reason"]
     assert "(repair: " in found["reason"]
@@ -140,14 +149,14 @@ def test_numbers_and_names_are_repaired_in_the_copy_and_recorded(tmp_path):
     expected = sky_of_headerlet(path, 7)
     rewrite(path, 6, set_header("HDRNAME", content_of(path, 7)[0].header["HDRNAME"]))  # two of this name, then
     set_extver(path, 9, 7)  # two of this number
-    one = {"ib4606cpq_flt": skeleton.from_exposure(path)}
+    one = {CPQ: skeleton.from_exposure(path)}
     found = make(one, "either", "*-FIT_SVM_GAIADR2", tmp_path=tmp_path)
     assert found["outcome"] == "ok"
-    assert_same_sky(sky(one["ib4606cpq_flt"]), expected)
+    assert_same_sky(sky(one[CPQ]), expected)
     repaired = found["exposures"][0]["repaired"]
     assert any("HDRNAME" in said and "was taken" in said for said in repaired)
     assert any("EXTVER is now 9" in said for said in repaired)
-    versions = [one["ib4606cpq_flt"][i].header["EXTVER"] for i in headerlets.headerlet_extensions(one["ib4606cpq_flt"])]
+    versions = [one[CPQ][i].header["EXTVER"] for i in headerlets.headerlet_extensions(one[CPQ])]
     assert versions == list(range(1, len(versions) + 1))
 
 
@@ -158,12 +167,15 @@ def test_two_of_one_name_that_differ_are_an_outcome(tmp_path):
         content[1].header["CRVAL1"] += 1e-6
 
     rewrite(path, 8, moved)  # HDRLET,2 and HDRLET,8 are both IDC_w3m18525i
-    one = {"ib4606cpq_flt": skeleton.from_exposure(path)}
+    one = {CPQ: skeleton.from_exposure(path)}
     found = make(one, "either", "IDC_*")
     assert found["outcome"] == "not_applicable"
     assert "HDRLET,2" in found["reason"]
     assert "ask for one of them by HDRNAME" in found["reason"]
-    assert make({"x_flt": skeleton.from_exposure(path)}, "hdrname", "*_flt_IDC_w3m18525i")["outcome"] == "ok"
+    assert (
+        make({ExposureKey("x", "flt"): skeleton.from_exposure(path)}, "hdrname", "*_flt_IDC_w3m18525i")["outcome"]
+        == "ok"
+    )
 
 
 @pytest.fixture
@@ -205,7 +217,9 @@ def test_a_folder_of_headerlets_is_matched_by_destim(folder, tmp_path):
         str(folder / f"hst_{c}_hlet.fits") for c in ("c6", "c5")
     ]
     for (root, name), extver in zip(PAIR.items(), (7, 6), strict=True):
-        assert_same_sky(sky(skeletons[f"{root}_flc"]), sky_of_headerlet(shared(f"headers/{name}.fits"), extver))
+        assert_same_sky(
+            sky(skeletons[ExposureKey(root, "flc")]), sky_of_headerlet(shared(f"headers/{name}.fits"), extver)
+        )
 
 
 def test_a_damaged_file_of_a_folder_is_an_outcome(folder):
@@ -228,9 +242,11 @@ def test_a_folder_that_is_none_is_an_error(tmp_path):
 
 def test_both_kinds_of_file_get_one_wcs():
     """The FLT has no solution of its own: it takes the FLC's."""
-    exposure = pair()["ib4606c6q_flc"]
+    exposure = pair()[ExposureKey("ib4606c6q", "flc")]
     sibling = bare({"x": skeleton.from_exposure(shared("headers/sample_svm_flc.fits"))})["x"]
-    found = make({"ib4606c6q_flc": exposure, "ib4606c6q_flt": sibling}, "either", "*-HSC30")
+    found = make(
+        {ExposureKey("ib4606c6q", "flc"): exposure, ExposureKey("ib4606c6q", "flt"): sibling}, "either", "*-HSC30"
+    )
     assert found["outcome"] == "ok"
     assert [entry["source"] for entry in found["exposures"]] == ["HDRLET,4 of ib4606c6q_flc"] * 2
     apart = sky_positions.difference(sky_positions.of_exposure(exposure), sky_positions.of_exposure(sibling))

@@ -1,18 +1,15 @@
 """Source catalogues of simulated chips with known positions, and of real frames."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 from astropy.io import fits
 from helpers.shared_data import shared
 from scipy.spatial import cKDTree
 from snakedriz.detection.sources import EDGE, NOT_STARLIKE, SATURATED, TOUCHES_CR, find_sources
 from snakedriz.errors import SnakedrizError
-from snakedriz.settings import detector_settings
+from snakedriz.settings import detector_settings, load_detectors
 
-CONFIG = yaml.safe_load((Path(__file__).resolve().parents[2] / "config" / "detectors.yaml").read_text())
+CONFIG = load_detectors()
 WFC = detector_settings(CONFIG, "ACS", "WFC")
 SKY, READ_NOISE, FULL_WELL = 50.0, 4.0, 80000.0
 

@@ -12,6 +12,7 @@ from snakedriz.drizzle import engine
 from snakedriz.drizzle import singles as singles_
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.simulate import measure_offsets
 
 PARAMETERS = {
@@ -21,7 +22,9 @@ PARAMETERS = {
 
 
 def exposures(visit, skeletons):
-    return [engine.Exposure(path.stem[:9], "flc", path, skeletons[path.stem], 500.0) for path in visit.flc]
+    return [
+        engine.Exposure(path.stem[:9], "flc", path, skeletons[ExposureKey.parse(path)], 500.0) for path in visit.flc
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def drizzled(small_visit, tmp_path_factory):
     """A flagging run with the default WCS, and a run with the guide-star WCS that reuses its flags."""
     folder = tmp_path_factory.mktemp("drizzled")
     before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in small_visit.data.iterdir()}
-    skeletons = {path.stem: skeleton.from_exposure(path) for path in small_visit.flc}
+    skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
     stages.default(skeletons, {"jref": str(small_visit.ref)})
     with (folder / "a.log").open("w") as log:
         engine.drizzle(
@@ -122,7 +125,7 @@ def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number
         scratch.mkdir()
         monkeypatch.setenv("TMPDIR", str(scratch))
         monkeypatch.setattr(tempfile, "tempdir", None)
-        skeletons = {path.stem: skeleton.from_exposure(path) for path in small_visit.flc}
+        skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
         stages.default(skeletons, {"jref": str(small_visit.ref)})
         with (tmp_path / "a.log").open("w") as log:
             engine.drizzle(
@@ -135,7 +138,7 @@ def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number
 
 
 def test_a_failure_names_the_log_and_leaves_no_product(small_visit, tmp_path):
-    skeletons = {path.stem: skeleton.from_exposure(path) for path in small_visit.flc}
+    skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
     stages.default(skeletons, {"jref": str(small_visit.ref)})
     with (tmp_path / "a.log").open("w") as log, pytest.raises(SnakedrizError, match=r"a\.log"):
         engine.drizzle(

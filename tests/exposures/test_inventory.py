@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 from astropy.io import fits
 from helpers.shared_data import shared
 from helpers.small_exposures import EXCLUDED, write_exposure, write_mdriztab, write_raw, write_table
@@ -14,7 +13,7 @@ from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import association, inventory
 
 ROOT = Path(__file__).resolve().parents[2]
-DETECTORS = yaml.safe_load((ROOT / "config" / "detectors.yaml").read_text())
+DETECTORS = settings.load_detectors()
 
 
 class Folder:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
@@ -351,10 +350,8 @@ def write(scene: Scene, directory: Path, name: str = "x", second_pass: bool = Fa
 
 
 def numbers(instrument: str = "ACS", detector: str = "WFC") -> dict[str, Any]:
-    """Return the block `verification` of config/detectors.yaml."""
-    path = Path(__file__).resolve().parents[2] / "config" / "detectors.yaml"
-    everything = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return settings.detector_settings(everything, instrument, detector)["verification"]
+    """Return the block `verification` of detectors.yaml."""
+    return settings.detector_settings(settings.load_detectors(), instrument, detector)["verification"]
 
 
 def read(scene: Scene, directory: Path) -> frames.Frames:

@@ -8,11 +8,9 @@ then compared with where its WCS puts the undisplaced positions.
 import contextlib
 import copy
 from dataclasses import dataclass, field
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
-import yaml
 from astropy.table import Table
 from snakedriz.alignment import fitting
 from snakedriz.alignment.exposure_sources import ExposureSources
@@ -20,16 +18,13 @@ from snakedriz.alignment.tangent_plane import place
 from snakedriz.candidates import stages
 from snakedriz.detection.sources import COLUMNS
 from snakedriz.exposures import skeleton
-from snakedriz.settings import detector_settings
+from snakedriz.fits_headers.rootnames import ExposureKey
+from snakedriz.settings import detector_settings, load_detectors
 from snakedriz.simulate import Visit, simulate_visit
 from tweakwcs.correctors import FITSWCSCorrector
 
 KEYWORDS = ("CRVAL1", "CRVAL2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
-SETTINGS = copy.deepcopy(
-    detector_settings(
-        yaml.safe_load((Path(__file__).resolve().parents[2] / "config" / "detectors.yaml").read_text()), "ACS", "WFC"
-    )
-)
+SETTINGS = copy.deepcopy(detector_settings(load_detectors(), "ACS", "WFC"))
 # The visit is 10.6 px off. Wider searches find the same peak and cost a hundred times as much.
 SETTINGS["fitting"]["histogram"]["searchrad_px"] = 25
 SETTINGS["fitting"]["relative"]["searchrad_px"] = 10
@@ -51,7 +46,7 @@ class Scene:
             chip_shape=shape, n_exposures=exposures, n_stars=1, n_galaxies=0, noise=False, cr_rate=0.0, make_raw=False
         )
         truth = simulate_visit(visit, directory)
-        skeletons = {path.stem: skeleton.from_exposure(path) for path in truth.flc}
+        skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
         stages.default(skeletons, {"jref": str(truth.ref)})
         # Stars where the chips of the first exposure see them, by rank of a fixed generator.
         rng = np.random.default_rng(seed)
@@ -70,7 +65,7 @@ class Scene:
                 rows.append(np.column_stack([seen, np.full(len(seen), version), x[seen], y[seen]]))
             spots.append(np.vstack(rows))
         found = [
-            ExposureSources(p.name[:9], skeletons[p.stem], _table(spot, 0.01), 500.0, 2012.0)
+            ExposureSources(p.name[:9], skeletons[ExposureKey.parse(p)], _table(spot, 0.01), 500.0, 2012.0)
             for p, spot in zip(truth.flc, spots, strict=True)
         ]
         return cls(found, ra, dec, spots, place(found))

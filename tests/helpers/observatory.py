@@ -19,6 +19,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.wcs import guide_star_offsets, headerlets
 
 from helpers.archive_tables import COLUMNS as OBSERVATION
@@ -40,9 +41,9 @@ class Observatory:
     def solve(self, kind="GSC240", root_of_idctab=None, offset=None):
         """Let the database have a solution of every exposure: the guide-star offset, for any distortion model."""
         for path in self.truth.flc:
-            found = {path.stem: skeleton.from_exposure(path)}
+            found = {ExposureKey.parse(path): skeleton.from_exposure(path)}
             stages.default(found, {"jref": str(self.truth.ref)})
-            own, root = found[path.stem], path.name.partition("_")[0]
+            own, root = found[ExposureKey.parse(path)], path.name.partition("_")[0]
             name = f"IDC_{root_of_idctab or '9d1snakej'}-{kind}"
             row = {key: self.offsets[root][key] for key in guide_star_offsets.COLUMNS}
             guide_star_offsets.apply_offsets(own, row, name)

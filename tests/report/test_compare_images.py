@@ -14,7 +14,7 @@ from snakedriz.errors import NotApplicable, SnakedrizError
 from snakedriz.report import compare_images, drizzled_product, pictures
 from snakedriz.verification.frame_stars import centroids, cut
 
-DETECTORS = settings.load_detectors(settings.SCHEMAS.parent / "detectors.yaml")
+DETECTORS = settings.load_detectors()
 #: Stars that all exposures see at the same place: what moves is injected, not guiding.
 QUIET = {"jitter": 0.0, "rays": 0.0}
 

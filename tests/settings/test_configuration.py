@@ -1,11 +1,15 @@
 import copy
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
-from snakedriz import alternatives, settings
+from snakedriz import settings
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import mdriztab
+from snakedriz.settings import configuration
+from snakedriz.settings.astrodrizzle_parameters import AstroDrizzleParameters
+from snakedriz.settings.configuration import ConfigurationFile
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,12 +20,11 @@ def defaults():
 
 def test_the_documented_file_says_the_defaults():
     written = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    schema = settings.read_schema("config")
     assert settings.validate_config(written) == defaults()
-    assert list(written) == list(schema["properties"])  # every key is documented, in the schema's order
-    for key, part in schema["properties"].items():
-        if part["type"] == "object" and "properties" in part and isinstance(written[key], dict) and written[key]:
-            assert set(written[key]) == set(part["properties"])
+    assert list(written) == list(ConfigurationFile.model_fields)  # every key is documented, in the model's order
+    for key, field in ConfigurationFile.model_fields.items():
+        if isinstance(written[key], dict) and written[key]:
+            assert set(written[key]) == set(field.annotation.model_fields)
 
 
 def test_the_contract():
@@ -149,68 +152,12 @@ def test_values_from_the_command_line():
     assert settings.validate_config({"catalogs": None})["catalogs"] == []
 
 
-def test_drizzle_keys_of_the_schema_are_astrodrizzles():
-    keys = set(settings.read_schema("config")["properties"]["drizzle"]["properties"])
+def test_drizzle_keys_are_astrodrizzles():
+    keys = set(get_type_hints(AstroDrizzleParameters))
     assert keys <= mdriztab.ACCEPTED
     assert not keys & mdriztab.WORKFLOW
     own = {name for name in mdriztab.ACCEPTED if name.startswith(("driz_sep_rot", "driz_sep_scale", "driz_sep_wcs"))}
     assert not keys & own  # the single drizzles follow the product
-
-
-def test_environment_switches():
-    both = {"apply_apriori": True, "compute_aposteriori": True}
-    assert settings.environment_switches({}) == both
-    for value in ("on", "YES", "True"):
-        assert settings.environment_switches({"ASTROMETRY_APPLY_APRIORI": value}) == both
-    for value in ("off", "No", "FALSE"):
-        off = settings.environment_switches({"ASTROMETRY_COMPUTE_APOSTERIORI": value})
-        assert off == {"apply_apriori": True, "compute_aposteriori": False}
-    with pytest.raises(SnakedrizError, match="ASTROMETRY_APPLY_APRIORI is 'maybe'; expected one of on, yes, true"):
-        settings.environment_switches({"ASTROMETRY_APPLY_APRIORI": "maybe"})
-    with pytest.raises(SnakedrizError, match=r"STEP_CONTROL .*set ASTROMETRY_APPLY_APRIORI, its successor"):
-        settings.environment_switches({"ASTROMETRY_STEP_CONTROL": "on"})
-
-
-def test_reference_directories():
-    config = settings.validate_config({"references": {"jref": "mine"}})
-    assert settings.reference_directories(config, {"jref": "/other/", "iref": "/i/"}) == {"jref": "mine", "iref": "/i/"}
-
-
-def test_detector_settings_merge():
-    mapping = {"default": {"a": {"x": 1, "y": 2}, "b": [1]}, "ACS/WFC": {"a": {"y": 3}, "b": [2]}}
-    assert settings.detector_settings(mapping, "acs", "WFC ") == {"a": {"x": 1, "y": 3}, "b": [2]}
-    assert mapping["default"]["a"]["y"] == 2
-    with pytest.raises(SnakedrizError, match=r"STIS/CCD in config/detectors\.yaml; there are settings for ACS/WFC"):
-        settings.detector_settings(mapping, "STIS", "CCD")
-
-
-def test_the_shipped_detectors():
-    detectors = settings.load_detectors(ROOT / "config" / "detectors.yaml")
-    names = {"ACS/WFC", "ACS/HRC", "ACS/SBC", "WFC3/UVIS", "WFC3/IR", "WFPC2/PC"}
-    assert names <= set(detectors)
-    for name in names:
-        numbers = settings.detector_settings(detectors, *name.split("/"))["drizzle"]
-        schema = settings.read_schema("config")["properties"]["drizzle"]
-        for count in (1, 2, 4, 6, 20):
-            found = mdriztab.fallback(numbers, count)
-            settings.check(found, schema, name)  # the same names and types that a user may give
-            assert found["median"] is (count > 1 and name != "ACS/SBC")
-            assert {"driz_sep_bits", "final_bits"} <= set(found)
-
-
-def test_broken_detector_files(tmp_path):
-    path = tmp_path / "d.yaml"
-    path.write_text("ACS/WFC: 3\n")
-    with pytest.raises(SnakedrizError, match="expected a mapping from detectors"):
-        settings.load_detectors(path)
-    with pytest.raises(SnakedrizError, match="cannot be read"):
-        settings.load_detectors(tmp_path / "nothere.yaml")
-
-
-def test_software_versions():
-    found = settings.software_versions()
-    assert set(found) == {"snakedriz", *settings.PACKAGES}
-    assert found["numpy"][0].isdigit()
 
 
 @pytest.mark.parametrize(("text", "value"), [("-1.0", -1.0), ("[-2, 3]", [-2, 3]), (0.5, 0.5)])
@@ -226,40 +173,50 @@ def test_an_output_folder_that_cannot_be_is_refused(tmp_path, monkeypatch):
     with pytest.raises(SnakedrizError, match="is a file"):
         settings.check_output(tmp_path / "file" / "results")
     # root may write anywhere, so the answer of the operating system is what is replaced
-    monkeypatch.setattr(settings.os, "access", lambda *_: False)
+    monkeypatch.setattr(configuration.os, "access", lambda *_: False)
     with pytest.raises(SnakedrizError, match="cannot be written to"):
         settings.check_output(tmp_path / "results")
 
 
-def test_solutions_asked_for_by_name():
-    found = settings.validate_config(
-        {
-            "candidates": [
-                "IDC_*-FIT_SVM_GAIAeDR3", "aposteriori", {"name": "svm", "headerlets": "downloads/hlets"}, "default",
-                {"wcsname": "*-HSC30"}, "IDC_*",
-            ],
-            "promotion": {"rank": ["svm", "default"], "choose": "hsc30"},
-        }
-    )  # fmt: skip
-    assert found["candidates"] == ["default", "aposteriori", "fit_svm_gaiaedr3", "svm", "hsc30", "idc"]
-    assert found["alternatives"] == {
-        "fit_svm_gaiaedr3": {"either": "IDC_*-FIT_SVM_GAIAeDR3"}, "svm": {"headerlets": "downloads/hlets"},
-        "hsc30": {"wcsname": "*-HSC30"}, "idc": {"either": "IDC_*"},
-    }  # fmt: skip
-    given = settings.validate_config({"candidates": "[default, '*-GSC240', {name: a_1, hdrname: x_hlet.fits}]"})
-    assert given["candidates"] == ["default", "gsc240", "a_1"]
+def test_keys_are_attributes_and_plain_values_by_name():
+    found = settings.validate_config({"catalogs": [{"file": "g.csv", "name": "G"}], "drizzle": {"final_scale": 1}})
+    assert found.promotion.policy == found["promotion"]["policy"] == "measured"
+    assert found.catalogs[0].without_pm == "keep"
+    assert (
+        found.fitting.kinds() == settings.kinds_of_fit(found) == ["relative_rscale", "2dhist_rscale", "default_rscale"]
+    )
+    assert {**found} == found.as_dict()
+    with pytest.raises(ValueError, match="frozen"):
+        found.keep = "final"
+    # Snakemake compares the text of parameters: numbers stay as they are written, and the order in the file is nothing
+    assert repr(found["catalogs"]) == (
+        "[{'name': 'G', 'file': 'g.csv', 'epoch': None, 'without_pm': 'keep', 'parallax': False}]"
+    )
+    assert repr(found["drizzle"]) == "{'final_scale': 1}"
+    assert repr(found["services"]["timeout"]) == "30"
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("IDC_*-FIT_SVM_GAIAeDR3", "fit_svm_gaiaedr3"), ("*-GSC240", "gsc240"),
-        ("IDC_2731450pi-HSC30", "idc_2731450pi_hsc30"),
-        ("IDC_*", "idc"), ("OPUS", "opus"), ("jbt122x8q_flc_9ec245_hlet.fits", "jbt122x8q_flc_9ec245"),
-        ("mastDownload/HST/", "hst"), ("*-FIT_???_GAIA*", "fit_gaia"),
-        ("hst_11665_06_wfc3_uvis_f555w_ib4606c6_flc_IDC_2731450pi-FIT_SVM_GAIADR2-hlet.fits",
-         "hst_11665_06_wfc3_uvis_f555w_ib4606c6_flc_idc_2731450pi_fit"),
-    ],
-)  # fmt: skip
-def test_names_made_of_patterns(text, name):
-    assert alternatives.slug(text) == name
+def test_all_errors_are_in_one_message_that_says_what_to_do():
+    with pytest.raises(SnakedrizError) as caught:
+        settings.validate_config(
+            {
+                "inptu": 1, "network": "no?", "pictures": {"stars": 0}, "drizzle": {"final_bits": [1], "stepsize": 1.5},
+                "services": {"products": ["DRC", "DRC"]}, "associations": 5, "fitting": {"methods": []}, "demo": [],
+                "promotion": {"limits": {"a": [1]}, "choose": 3},
+            }
+        )  # fmt: skip
+    assert caught.value.reason.split("; ") == [
+        "configuration: associations: expected text or a list, found the number 5",
+        "demo: expected a mapping, found the list []",
+        "drizzle.final_bits: expected text or a whole number, found the list [1]",
+        "drizzle.stepsize: expected a whole number, found the number 1.5",
+        "fitting.methods: found the list []", "expected 1 or more in it",
+        caught.value.reason.split("; ")[6],
+        "network: expected true or false, found the text 'no?'",
+        "pictures.stars: found the number 0", "expected a number from 1",
+        "promotion.choose: expected text or null, found the number 3",
+        "promotion.limits.a: found the list [1]", "expected 2 or more in it",
+        "services.products: 'DRC' is named twice", "expected once",
+    ]  # fmt: skip
+    assert "unknown key `inptu`, did you mean `input`?" in caught.value.reason
+    assert "docs/configuration.md" in caught.value.remedy

@@ -8,6 +8,7 @@ from helpers.shared_data import shared
 from snakedriz.candidates import stages
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
+from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.products import final
 from snakedriz.wcs import guide_star_offsets, headerlets
 from stwcs.updatewcs import updatewcs
@@ -41,7 +42,7 @@ def true_corners(truth, index):
 
 def test_default_is_the_distortion_model_at_the_reported_pointing(small_visit, default_skeletons):
     for index, path in enumerate(small_visit.flc):
-        exposure = default_skeletons[path.stem]
+        exposure = default_skeletons[ExposureKey.parse(path)]
         assert exposure["SCI", 1].header["WCSNAME"] == "IDC_9d1snakej"
         # The true pointing plus the error put in; the frame turns by less than 0.5 mas over these few arcsec.
         difference = offset_mas(corners(exposure), true_corners(small_visit, index))
@@ -54,10 +55,12 @@ def test_a_skeleton_gives_the_same_wcs_as_the_file_that_updatewcs_changed(small_
     monkeypatch.setenv("jref", f"{small_visit.ref}/")
     monkeypatch.chdir(tmp_path)
     updatewcs(str(copy), use_db=False)
-    found = {copy.stem: skeleton.from_exposure(small_visit.flc[0])}
+    found = {ExposureKey.parse(copy): skeleton.from_exposure(small_visit.flc[0])}
     stages.default(found, {"jref": str(small_visit.ref)})
     with fits.open(copy) as changed:
-        np.testing.assert_allclose(corners(found[copy.stem]), corners(changed), rtol=0, atol=MICROARCSEC / 3600)
+        np.testing.assert_allclose(
+            corners(found[ExposureKey.parse(copy)]), corners(changed), rtol=0, atol=MICROARCSEC / 3600
+        )
 
 
 def test_bundle_and_join_keep_wcs_headers_and_pixels(small_visit, default_skeletons, tmp_path):
@@ -67,22 +70,22 @@ def test_bundle_and_join_keep_wcs_headers_and_pixels(small_visit, default_skelet
     assert list(back) == list(default_skeletons)
     source = small_visit.flc[0]
     out = tmp_path / source.name
-    skeleton.join(back[source.stem], source, out)
+    skeleton.join(back[ExposureKey.parse(source)], source, out)
     with fits.open(out) as made, fits.open(source) as given:
-        np.testing.assert_array_equal(corners(made), corners(default_skeletons[source.stem]))
+        np.testing.assert_array_equal(corners(made), corners(default_skeletons[ExposureKey.parse(source)]))
         for hdu in given[1:]:
             name = skeleton.extension_name(hdu)
             np.testing.assert_array_equal(made[name].data, hdu.data)
             assert made[name].data.dtype == hdu.data.dtype
         assert made[0].header["EXPTIME"] == given[0].header["EXPTIME"]
     with pytest.raises(SnakedrizError, match="has no exposure"):
-        skeleton.read_bundle(bundle, ["nothing_flc"])
+        skeleton.read_bundle(bundle, [ExposureKey("nothing", "flc")])
 
 
 def test_bundles_are_bit_identical(small_visit, tmp_path):
     digests = []
     for name in ("a.fits", "b.fits"):
-        found = {path.stem: skeleton.from_exposure(path) for path in small_visit.flc}
+        found = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
         stages.default(found, {"jref": str(small_visit.ref)})
         solution = stages.apriori(found, None, str(small_visit.offsets))
         skeleton.write_bundle(tmp_path / name, found, stages.about(solution))
@@ -95,7 +98,7 @@ def test_guide_star_offsets_leave_what_the_simulation_left(small_visit, default_
     assert (solution["outcome"], solution["wcsname"]) == ("ok", "IDC_9d1snakej-GSC240")
     for index, path in enumerate(small_visit.flc):
         for kind in ("flc", "flt"):
-            exposure = default_skeletons[path.stem.replace("flc", kind)]
+            exposure = default_skeletons[ExposureKey(path.stem[:9], kind)]
             difference = offset_mas(corners(exposure), true_corners(small_visit, index))
             np.testing.assert_allclose(difference, [[30.0, -20.0]] * len(difference), atol=0.6)
             # The default stays in the file as a headerlet, and restores the default.
@@ -112,7 +115,7 @@ def test_guide_star_shift_equals_the_published_numbers_of_stwcs(tmp_path, monkey
         hdu.data = np.broadcast_to(np.zeros(1, np.uint8), (2048, 4096))
     for keyword, name in (("IDCTAB", "0461802ej_idc"), ("D2IMFILE", "02c1450oj_d2i"), ("NPOLFILE", "02c14514j_npl")):
         exposure[0].header[keyword] = f"jref${name}.fits"
-    stages.default({"j94f05bgq_flt": exposure}, {"jref": str(reference)})
+    stages.default({ExposureKey("j94f05bgq", "flt"): exposure}, {"jref": str(reference)})
     offsets = {
         "rootname": "j94f05bgq", "deltaRA": 0.00163279, "deltaDEC": -0.00024635, "deltaROLL": 0.05507061,
         "deltaSCALE": 0.99852027, "dGSinputRA": 4.870375, "dGSinputDEC": -72.181833,
@@ -141,7 +144,7 @@ def test_missing_offset_columns_and_doubled_rows_are_named(tmp_path, small_visit
 @pytest.mark.parametrize("chip_shift", [(0.0, 0.0), (1e-5, -2e-5)])
 def test_a_headerlet_restores_every_chip(small_visit, default_skeletons, tmp_path, chip_shift):
     """B5: the headerlet that drizzlepac attaches holds a stale second chip."""
-    owner = small_visit.flc[0].stem
+    owner = ExposureKey.parse(small_visit.flc[0])
     exposure = default_skeletons[owner]
     pristine = skeleton.read_bundle(_bundle(tmp_path, {owner: exposure}))[owner]
     for chip in (1, 2):
@@ -169,7 +172,9 @@ def _database(small_visit, default_skeletons, folder, kinds=("GSC240",), chips=(
     shifts = {"GSC240": 1e-5, "HSC30": 2e-5, "FIT_REL_GAIADR2": 3e-5}
     for path in small_visit.flc:
         for kind in kinds:
-            exposure = skeleton.read_bundle(_bundle(folder, {"e": default_skeletons[path.stem]}))["e"]
+            exposure = skeleton.read_bundle(
+                _bundle(folder, {ExposureKey("e", "flc"): default_skeletons[ExposureKey.parse(path)]})
+            )[ExposureKey("e", "flc")]
             for chip in (1, 2):
                 exposure["SCI", chip].header["CRVAL2"] += shifts[kind]
                 exposure["SCI", chip].header["WCSNAME"] = f"IDC_9d1snakej-{kind}"
@@ -183,7 +188,7 @@ def _database(small_visit, default_skeletons, folder, kinds=("GSC240",), chips=(
 def test_database_headerlets_are_chosen_by_preference_and_the_others_attached(small_visit, default_skeletons, tmp_path):
     kinds = ("GSC240", "HSC30", "FIT_REL_GAIADR2")
     folder = _database(small_visit, default_skeletons, tmp_path / "db", kinds)
-    owner = small_visit.flc[0].stem
+    owner = ExposureKey.parse(small_visit.flc[0])
     before = corners(default_skeletons[owner])
     solution = stages.apriori(default_skeletons, str(folder), str(small_visit.offsets))
     assert solution["wcsname"] == "IDC_9d1snakej-HSC30"
@@ -260,7 +265,8 @@ def test_a_fit_reaches_both_chips_and_both_kinds(small_visit, default_skeletons)
     build = _fit(small_visit)
     before = {owner: corners(exposure) for owner, exposure in default_skeletons.items()}
     exposures = [
-        {"rootname": p.stem[:9], "chips": build(default_skeletons[p.stem]), "nmatches": 40, "rms_ra_mas": 3.0,
+        {"rootname": p.stem[:9], "chips": build(default_skeletons[ExposureKey.parse(p)]),
+         "nmatches": 40, "rms_ra_mas": 3.0,
          "rms_dec_mas": 4.0} for p in small_visit.flc
     ]  # fmt: skip
     fit = {"catalog": "GAIAeDR3", "wcs_kind": "REL", "fitgeom_used": "rscale", "exposures": exposures}
@@ -281,12 +287,13 @@ def test_a_fit_reaches_both_chips_and_both_kinds(small_visit, default_skeletons)
 def test_an_exposure_that_the_others_carry_along_has_no_rms_of_its_own(small_visit, default_skeletons):
     build = _fit(small_visit)
     exposures = [
-        {"rootname": p.stem[:9], "chips": build(default_skeletons[p.stem]), "nmatches": n, "rms_ra_mas": rms,
+        {"rootname": p.stem[:9], "chips": build(default_skeletons[ExposureKey.parse(p)]),
+         "nmatches": n, "rms_ra_mas": rms,
          "rms_dec_mas": rms} for p, n, rms in zip(small_visit.flc, (40, 0), (3.0, None), strict=True)
     ]  # fmt: skip
     fit = {"catalog": "GAIAeDR3", "wcs_kind": "REL", "fitgeom_used": "rscale", "exposures": exposures}
     assert stages.aposteriori(default_skeletons, fit, "the only one")["outcome"] == "ok"
-    first, second = (default_skeletons[p.stem]["SCI", 1].header for p in small_visit.flc)
+    first, second = (default_skeletons[ExposureKey.parse(p)]["SCI", 1].header for p in small_visit.flc)
     assert (first["NMATCHES"], first["RMS_RA"]) == (40, 3.0)
     assert second["NMATCHES"] == 0
     assert "RMS_RA" not in second
@@ -317,12 +324,12 @@ def test_final_exposure_and_headerlet(small_visit, default_skeletons, tmp_path):
     from snakedriz.drizzle import engine
 
     stages.apriori(default_skeletons, None, str(small_visit.offsets))
-    owner = small_visit.flc[0].stem
+    owner = ExposureKey.parse(small_visit.flc[0])
     expected = corners(default_skeletons[owner])
     flags = {chip: np.zeros(small_visit.visit.chip_shape, bool) for chip in (1, 2)}
     flags[2][10, 20] = True
-    engine.write_crmask(tmp_path / "cr.fits", {owner[:9]: flags})
-    inventory = {"exposures": [{"rootname": owner[:9], "used": True}]}
+    engine.write_crmask(tmp_path / "cr.fits", {owner.rootname: flags})
+    inventory = {"exposures": [{"rootname": owner.rootname, "used": True}]}
     out, hlet = tmp_path / f"{owner}.fits", tmp_path / f"{owner}_hlet.fits"
     row = {"candidate": "apriori", "registration": {"worst_px": 0.02, "error_px": 0.005, "of": "x"}, "astrometry": None}
     final.write_exposure(

@@ -34,7 +34,7 @@ rule sizes:
 def folders(small_visit, tmp_path_factory):
     """The same visit in two folders: for the workflow itself, and for one around it."""
     base = tmp_path_factory.mktemp("module")
-    own, outer = (shutil.copytree(small_visit.asn.parents[1], base / name) for name in ("own", "outer"))
+    own, outer = (shutil.copytree(small_visit.directory, base / name) for name in ("own", "outer"))
     (own / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     (outer / "config").mkdir()
     (outer / "config/config.yaml").write_text(yaml.safe_dump({"hst": CONFIG, "input": "not for the module"}))

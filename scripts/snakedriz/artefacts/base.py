@@ -61,13 +61,13 @@ class Record(BaseModel):
     def __contains__(self, key: str) -> bool:
         return key in self.to_json()
 
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: D102
+        return self[key] if key in self else default  # noqa: SIM401
 
-    def keys(self) -> Any:
+    def keys(self) -> Any:  # noqa: D102
         return self.to_json().keys()
 
-    def items(self) -> Any:
+    def items(self) -> Any:  # noqa: D102
         return {key: self[key] for key in self.keys()}.items()
 
     def to_json(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def _run(options: argparse.Namespace) -> int:
         raise SnakedrizError(f"{output}: the name of the picture must end in .png")
     if not options.size > 0 or options.stars < 1:
         raise SnakedrizError(f"--size {options.size:g} and --stars {options.stars}: both must be positive")
-    detectors = settings.load_detectors(settings.SCHEMAS.parent / "detectors.yaml")
+    detectors = settings.load_detectors()
     try:
         found = compare_images.compare(
             options.first, options.second, detectors, options.position or "auto", options.size, options.stars

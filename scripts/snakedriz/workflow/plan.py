@@ -42,7 +42,7 @@ class Plan:
 
     Attributes
     ----------
-    config : dict
+    config : Configuration
         The configuration, checked and complete.
     out : str
         Folder of results.
@@ -66,7 +66,7 @@ class Plan:
         settings.check_output(self.config["output"])
         self.switches = settings.environment_switches(environ)
         self.versions = settings.software_versions()
-        self.detectors = settings.load_detectors(settings.SCHEMAS.parent / "detectors.yaml")
+        self.detectors = settings.load_detectors()
         self.out: str = self.config["output"]
         self.catalogs: dict[str, Mapping[str, Any]] = {entry["name"]: entry for entry in self.config["catalogs"]}
         self.fetched = FetchedFiles(self, settings.reference_directories(self.config, environ))

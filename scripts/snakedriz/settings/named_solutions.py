@@ -1,17 +1,41 @@
-"""Candidates that are solutions asked for by name: what the configuration says of them, and what they are called."""
+"""Solutions asked for by name: what the configuration says of these candidates, and what they are called."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-#: Names that no such candidate may have: those of other candidates, made or planned.
-RESERVED = ("default", "apriori", "aposteriori", "visit")
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
+
+from snakedriz.settings.values import CANDIDATE_NAME, Filled, Text
+
+#: Candidates that the workflow makes itself, in this order; no solution asked for by name may be called like one.
+CANDIDATES = ("default", "apriori", "aposteriori", "visit")
 #: How a solution can be asked for; `either` is a text that may be a WCSNAME or a HDRNAME.
 WAYS = ("wcsname", "hdrname", "headerlets", "either")
 _LONGEST = 60
+
+
+class SolutionByName(TypedDict, total=False):
+    """An entry of `candidates`: one way to ask for a solution, and perhaps what to call it."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+
+    name: Annotated[
+        Text,
+        Field(
+            description="name of the candidate: its folder is <asn>_<name>; made of the pattern if not given",
+            pattern=CANDIDATE_NAME,
+        ),
+    ]
+    wcsname: Annotated[
+        Filled, Field(description="pattern (*, ?) over WCSNAME of the solutions that the exposures carry")
+    ]
+    hdrname: Annotated[Filled, Field(description="pattern (*, ?) over HDRNAME")]
+    headerlets: Annotated[Filled, Field(description="folder of *hlet.fits, matched to exposures by DESTIM")]
 
 
 def slug(text: str) -> str:
@@ -25,16 +49,14 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text).strip("_")[:_LONGEST].rstrip("_")
 
 
-def read(entries: Sequence[Any], builtin: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Read the entries of `candidates` that are none of the built-in names.
+def read(entries: Sequence[str | SolutionByName]) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Read the entries of `candidates` that are none of `CANDIDATES`.
 
     Parameters
     ----------
     entries : sequence
-        Text (a built-in name, a pattern over WCSNAME, a HDRNAME) or a mapping with one of `wcsname`, `hdrname`,
+        Text (one of `CANDIDATES`, a pattern over WCSNAME, a HDRNAME) or a mapping with one of `wcsname`, `hdrname`,
         `headerlets`, and perhaps `name`.
-    builtin : sequence of str
-        Names of the candidates that the workflow makes itself.
 
     Returns
     -------
@@ -46,11 +68,13 @@ def read(entries: Sequence[Any], builtin: Sequence[str]) -> tuple[dict[str, dict
     found: dict[str, dict[str, str]] = {}
     errors = []
     for place, entry in enumerate(entries):
-        if entry in builtin:
+        if entry in CANDIDATES:
             continue
         where = f"candidates[{place}]"
-        wanted = {"either": entry.strip()} if isinstance(entry, str) else {k: entry[k] for k in WAYS if k in entry}
-        if isinstance(entry, str) and (said := _no_solution(entry, builtin)):
+        wanted = (
+            {"either": entry.strip()} if isinstance(entry, str) else {k: str(entry.get(k)) for k in WAYS if k in entry}
+        )
+        if isinstance(entry, str) and (said := _no_solution(entry)):
             errors.append(f"{where}: {said}")
         elif len(wanted) != 1:
             errors.append(
@@ -60,29 +84,29 @@ def read(entries: Sequence[Any], builtin: Sequence[str]) -> tuple[dict[str, dict
         else:
             given = entry.get("name") if isinstance(entry, Mapping) else None
             name = given or slug(next(iter(wanted.values())))
-            if said := _no_name(name, given, found, builtin):
+            if said := _no_name(name, given, found):
                 errors.append(f"{where}: {said}")
             else:
                 found[name] = wanted
     return found, errors
 
 
-def _no_solution(text: str, builtin: Sequence[str]) -> str:
+def _no_solution(text: str) -> str:
     """A single word of letters is no solution but a candidate misspelt (OPUS alone is a WCSNAME)."""
     if not re.fullmatch(r"[A-Za-z]*", text.strip()) or text.strip().upper() == "OPUS":
         return ""
-    near = difflib.get_close_matches(text.strip().lower(), builtin, n=1)
+    near = difflib.get_close_matches(text.strip().lower(), CANDIDATES, n=1)
     return (
-        f"expected one of {', '.join(builtin)}, a pattern over WCSNAME such as IDC_*-GSC240, a HDRNAME, or a mapping "
-        f"with wcsname, hdrname or headerlets; found {text!r}" + (f" (did you mean {near[0]}?)" if near else "")
+        f"expected one of {', '.join(CANDIDATES)}, a pattern over WCSNAME such as IDC_*-GSC240, a HDRNAME, or a "
+        f"mapping with wcsname, hdrname or headerlets; found {text!r}" + (f" (did you mean {near[0]}?)" if near else "")
     )
 
 
-def _no_name(name: str, given: str | None, found: Mapping[str, Any], builtin: Sequence[str]) -> str:
+def _no_name(name: str, given: str | None, found: Mapping[str, Any]) -> str:
     remedy = "give it another name" if given else "give it one: {name: ..., wcsname: ...}"
     if not name:
         return f"no name can be made of it; {remedy}"
-    if name in RESERVED or name in builtin:
+    if name in CANDIDATES:
         return f"the name {name} is that of another kind of candidate; {remedy}"
     if name in found:
         return f"the name {name} is taken by another entry; {remedy}"

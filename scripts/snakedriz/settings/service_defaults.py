@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from snakedriz.settings.values import from_text
+
 #: The catalogue that the newest solutions of the archive are fitted to.
 CATALOG = {"name": "GAIAeDR3", "service": "stsci"}
 AUTO = "auto"
@@ -23,7 +25,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"catalogs": [], "solutions": {}}
     if len(automatic) == len(given):
         folder = Path(str(config.get("fetched", "fetched")))
-        network = config.get("network") in (True, "true", "True", "yes")
+        network = from_text(config.get("network")) is True
         if network or any((folder / "catalogs").glob(f"*_{CATALOG['name']}*.ecsv")):
             found["catalogs"] = [dict(CATALOG)]
         for kind in ("headerlets", "offsets"):
