@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from snakedriz.errors import SnakedrizError
-from snakedriz.services.transport import Budget, Client
+from snakedriz.services.retries import Budget
+from snakedriz.services.transport import Client
 
 #: By key of `services` in the configuration: name in errors, address built in, environment variable.
 SERVICES: dict[str, tuple[str, str, str | None]] = {
@@ -44,7 +45,7 @@ def address(key: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> 
     found = (environ.get(variable) if variable else None) or config.get(key) or built_in
     origin = f"the environment variable {variable}" if variable and environ.get(variable) else f"services.{key}"
     if urlsplit(found).scheme not in ("http", "https") or not urlsplit(found).netloc:
-        raise SnakedrizError(f"{origin} is {found!r}; expected an address that begins with https:// or http://")
+        raise SnakedrizError(f"{origin} is {found!r}", "give an address that begins with https:// or http://")
     return found.rstrip("/")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,20 +26,22 @@ from snakedriz.services.addresses import address, client
 from snakedriz.services.failures import ServiceError, public
 from snakedriz.services.transport import Client
 
+log = logging.getLogger(__name__)
+
 #: Beside the headerlets of one exposure in the cache: what they are.
 ANSWER = "answer.json"
 
 
 @dataclass(frozen=True)
-class Solution:
-    """One solution of an exposure: identifier, WCSNAME, and whether the database flags it as best."""
+class ListedSolution:
+    """One solution that the database lists for an exposure: identifier, WCSNAME, and whether the database flags it as best."""
 
     identifier: str
     wcsname: str
     best: bool
 
 
-def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
+def solutions(asker: Client, base: str, rootname: str) -> list[ListedSolution] | None:
     """Return what the database has for an exposure, in its order; None for an exposure that it does not know.
 
     Raises
@@ -62,7 +65,7 @@ def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
         kind = failures.Refused if answer.status_code == 404 else failures.ServiceSaidError
         raise kind(asker.service, url, f"status {answer.status_code} and the message {message!r}")
     best = (replies.text(root, "bestSolutionID") or "").strip()
-    found: dict[str, Solution] = {}
+    found: dict[str, ListedSolution] = {}
     for element in root.iter("solution"):
         identifier, wcsname = replies.text(element, "solutionID") or "", replies.text(element, "wcsName") or ""
         if not wcsname:
@@ -70,7 +73,7 @@ def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
         flagged = bool(best) and identifier == best
         earlier = found.get(wcsname)
         if earlier is None or flagged:  # a name stands for one headerlet, however often it is listed
-            found[wcsname] = Solution(identifier, wcsname, flagged)
+            found[wcsname] = ListedSolution(identifier, wcsname, flagged)
     return list(found.values())
 
 
@@ -165,7 +168,7 @@ def fetch(
             said = read_json(place / ANSWER)
             if not said["known"]:
                 unknown.append(root)
-                print(f"{asker.service}: {root}: unknown")
+                log.warning("%s: does not know the exposure %s", asker.service, root)
             for row in said["rows"]:
                 with whole(folder / row[4]) as temporary:
                     shutil.copyfile(place / row[4], temporary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from snakedriz.services.addresses import address, client
 from snakedriz.services.area import Cone
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
+
+log = logging.getLogger(__name__)
 
 #: Which service of `addresses.SERVICES` answers for each value of `service` of a catalogue.
 SOURCES = {"stsci": "catalogs", "gaia": "tap", "vizier": "vizier"}
@@ -113,6 +116,7 @@ def _ask(path: Path, name: str, source: str, cone: Cone, mindet: int, asker: Cli
         "dropped": table.meta["dropped"],
     }
     if not len(table):
-        print(f"{asker.service}: no object of {name} within {cone.radius} deg of {cone.ra}, {cone.dec}")
+        place = f"{cone.radius} deg of {cone.ra}, {cone.dec}"
+        log.warning("%s: no object of %s within %s", asker.service, name, place)
     write_table(path, table)
     provenance.write(path, asker, base, query, rows=len(table))

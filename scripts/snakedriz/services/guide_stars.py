@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -20,13 +21,15 @@ from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
 from snakedriz.wcs.guide_star_offsets import COLUMNS
 
+log = logging.getLogger(__name__)
+
 #: The names of the columns that hold numbers begin so.
 _NUMBER = "d"
 _UNKNOWN = re.compile(r"not (found|known)|unknown|no (such|record|match)|does not exist", re.IGNORECASE)
 
 
 def offset(asker: Client, base: str, rootname: str) -> dict[str, Any] | None:
-    """Return a row of `guidestar.COLUMNS` (deg) for an exposure; None for one that the service does not know.
+    """Return a row of `guide_star_offsets.COLUMNS` (deg) for an exposure; None for one that the service does not know.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def fetch(
     Returns
     -------
     `~astropy.table.Table`
-        Columns `guidestar.COLUMNS`, sorted by rootname. `meta`: `asked` and `unknown`, lists of rootnames.
+        Columns `guide_star_offsets.COLUMNS`, sorted by rootname. `meta`: `asked` and `unknown`, lists of rootnames.
     """
     base = address("guide_stars", config, environ)
     asker = asker or client("guide_stars", config)
@@ -96,7 +99,7 @@ def fetch(
         answers.append({"rootname": root, "when": said["when"], "version": said["version"]})
         if said["row"] is None:
             unknown.append(root)
-            print(f"{asker.service}: {root}: unknown")
+            log.warning("%s: does not know the exposure %s", asker.service, root)
         else:
             rows.append(said["row"])
     table = Table(
