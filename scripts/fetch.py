@@ -10,17 +10,17 @@ from snakedriz.services import addresses, fetching
 if TYPE_CHECKING:
     snakemake: Any
 
-config = settings.validate_config(snakemake.config).as_dict()
-with job(snakemake, hide=addresses.secrets(config["services"], os.environ)):
-    keeper = fetching.Keeper(config, os.environ)
+config = settings.validate_config(snakemake.config)
+with job(snakemake, hide=addresses.secrets(config.services, os.environ)):
+    fetcher = fetching.VisitFetcher(config, os.environ)
     rule, wildcards = snakemake.rule, snakemake.wildcards
     if rule == "fetch_exposures":
-        keeper.exposures(snakemake.output[0], wildcards.asns.split("_"))
+        fetcher.exposures(snakemake.output[0], wildcards.asns.split("_"))
     elif rule == "fetch_references":
-        keeper.references(wildcards.visit)
+        fetcher.references(wildcards.visit)
     elif rule == "fetch_catalog":
-        keeper.catalog(snakemake.output[0], wildcards.visit, wildcards.catalog)
+        fetcher.catalog(snakemake.output[0], wildcards.visit, wildcards.catalog)
     elif rule == "fetch_headerlets":
-        keeper.headerlets(snakemake.output[0], wildcards.visit)
+        fetcher.headerlets(snakemake.output[0], wildcards.visit)
     else:
-        keeper.offsets(snakemake.output[0], wildcards.visit)
+        fetcher.offsets(snakemake.output[0], wildcards.visit)

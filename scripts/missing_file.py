@@ -9,4 +9,4 @@ if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
-    fetching.refuse(snakemake.wildcards.file, **snakemake.params.folders)
+    fetching.refuse_without_network(snakemake.wildcards.file, **snakemake.params.folders)

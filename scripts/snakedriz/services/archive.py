@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from snakedriz.errors import SnakedrizError
@@ -14,6 +13,7 @@ from snakedriz.services.addresses import address, client
 from snakedriz.services.download import download
 from snakedriz.services.failures import ServiceError
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
 
 #: Products that are always fetched, and those on request (by the ends of their names).
 ALWAYS = ("ASN", "RAW", "FLT", "FLC")
@@ -87,7 +87,7 @@ def cloud_path(name: str) -> str:
 def fetch(
     name: str,
     folder: str | Path,
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     kinds: Sequence[str] = ALWAYS,
     have: Mapping[str, str] | None = None,
@@ -101,8 +101,10 @@ def fetch(
         Association or single exposure.
     folder : path
         Where to put what is missing.
-    config, environ : mapping
-        `services` of the configuration (``from_cloud: true`` tries the public bucket first), and usually `os.environ`.
+    config : Services
+        `services` of the configuration; ``from_cloud: true`` tries the public bucket first.
+    environ : mapping
+        Usually `os.environ`.
     kinds : sequence of str
         Ends of names (`ALWAYS`, `ON_REQUEST`).
     have : mapping, optional
@@ -134,7 +136,7 @@ def fetch(
         if path.is_file():
             continue
         url = f"{base}/api/v0.1/Download/file?uri={quote(file.uri, safe='')}"
-        if config.get("from_cloud") and _from_cloud(file, path, config, environ):
+        if config.from_cloud and _from_cloud(file, path, config, environ):
             continue
         download(asker, url, path, file.size)
         query = {"association": name, "uri": file.uri, "size": file.size}
@@ -142,7 +144,7 @@ def fetch(
     return found
 
 
-def _from_cloud(file: ArchiveFile, path: Path, config: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+def _from_cloud(file: ArchiveFile, path: Path, config: Services, environ: Mapping[str, str]) -> bool:
     """Try the public bucket; False where it has no copy, which it says with 404 or 403."""
     base = address("cloud", config, environ)
     bucket = client("cloud", config)

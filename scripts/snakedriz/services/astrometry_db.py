@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from astropy.io import fits
 from astropy.table import Table
 
+from snakedriz.artefacts.provenance import FetchedHeaderlet, ServiceAnswer
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import read_json, sha256, whole, write_json
 from snakedriz.fits_headers.fast_header import units
@@ -25,6 +25,7 @@ from snakedriz.services import cache, failures, provenance, replies, transport
 from snakedriz.services.addresses import address, client
 from snakedriz.services.failures import ServiceError, public
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ ANSWER = "answer.json"
 
 @dataclass(frozen=True)
 class ListedSolution:
-    """One solution that the database lists for an exposure: identifier, WCSNAME, and whether the database flags it as best."""
+    """A solution that the database lists for an exposure: identifier, WCSNAME, and whether it is flagged as best."""
 
     identifier: str
     wcsname: str
@@ -123,7 +124,7 @@ def _ask(folder: Path, asker: Client, base: str, root: str) -> None:
 def fetch(
     folder: str | Path,
     rootnames: Sequence[str],
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
     index: str = "index.ecsv",
@@ -136,8 +137,10 @@ def fetch(
         Where to keep them. The index, written last, is what says that they are complete.
     rootnames : sequence of str
         Exposures. Each is asked for by itself: one that is unknown changes nothing for the others.
-    config, environ : mapping
-        `services` of the configuration, and usually `os.environ`.
+    config : Services
+        `services` of the configuration.
+    environ : mapping
+        Usually `os.environ`.
     asker : Client, optional
         In place of the one that the configuration gives.
     index : str
@@ -163,7 +166,7 @@ def fetch(
         for root in wanted:  # all answers before the first file
             question = {"base": public(base), "rootname": root}
             ask = functools.partial(_ask, asker=asker, base=base, root=root)
-            found[root] = stack.enter_context(cache.answer(config.get("cache"), "astrometry", question, ask))
+            found[root] = stack.enter_context(cache.answer(config.cache, "astrometry", question, ask))
         for root, place in found.items():
             said = read_json(place / ANSWER)
             if not said["known"]:
@@ -173,9 +176,9 @@ def fetch(
                 with whole(folder / row[4]) as temporary:
                     shutil.copyfile(place / row[4], temporary)
                 rows.append(row)
-            sizes = [{"wcsname": row[1], "bytes": (folder / row[4]).stat().st_size, "sha256": row[5]}
-                     for row in said["rows"]]  # fmt: skip
-            answers.append({"rootname": root, "when": said["when"], "version": said["version"], "headerlets": sizes})
+            came = [FetchedHeaderlet(wcsname=row[1], bytes=(folder / row[4]).stat().st_size, sha256=row[5])
+                    for row in said["rows"]]  # fmt: skip
+            answers.append(ServiceAnswer(rootname=root, when=said["when"], version=said["version"], headerlets=came))
     table = Table(
         rows=rows or None,
         names=("rootname", "wcsname", "best", "solution_id", "file", "sha256"),

@@ -24,6 +24,7 @@ from snakedriz.services.addresses import address, client
 from snakedriz.services.download import download
 from snakedriz.services.failures import ServiceError, public
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
 
 #: Keywords whose files are fetched.
 KEYWORDS = ("IDCTAB", "D2IMFILE", "NPOLFILE", "MDRIZTAB", "OFFTAB", "DGEOFILE")
@@ -108,7 +109,7 @@ def fetch(
     files: Sequence[NamedFile],
     folders: Mapping[str, str],
     cache: str | Path,
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
 ) -> dict[str, str]:
@@ -124,8 +125,10 @@ def fetch(
         Where reference files are, by variable: what is there is not fetched and never changed.
     cache : path
         Folder with a folder for each variable that `folders` does not name.
-    config, environ : mapping
-        `services` of the configuration, and usually `os.environ`.
+    config : Services
+        `services` of the configuration.
+    environ : mapping
+        Usually `os.environ`.
     asker : Client, optional
         In place of the one that the configuration gives.
 
@@ -149,10 +152,10 @@ def fetch(
             continue
         asker = asker or client("crds", config)
         try:
-            if config.get("cache"):
+            if config.cache:
                 question = {"base": public(base), "file": file.name}
                 ask = functools.partial(_for_all, asker=asker, base=base, server=server, file=file, path=own)
-                with answers.answer(config["cache"], "crds", question, ask) as place:
+                with answers.answer(config.cache, "crds", question, ask) as place:
                     if not own.is_file():
                         _copy(place / file.name, own)
             else:
@@ -210,7 +213,7 @@ def _one(asker: Client, base: str, server: dict[str, Any], file: NamedFile, path
 def current(
     paths: Sequence[str],
     context: str,
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
 ) -> list[NamedFile]:

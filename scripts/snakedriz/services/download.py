@@ -56,9 +56,7 @@ def download(
     part = partial(path)
     # the client tries the questions again: here only a body that broke off is resumed
     broke_off = (failures.Truncated, failures.TimedOut)
-    client.retries.call(
-        lambda: _append(client, url, part, size), path.name, lambda error: isinstance(error, broke_off)
-    )
+    client.retries.call(lambda: _append(client, url, part, size), path.name, lambda error: isinstance(error, broke_off))
     try:
         _verify(client, url, part, size, checksum)
     except ServiceError:

@@ -13,12 +13,14 @@ from urllib.parse import quote
 
 from astropy.table import Table
 
+from snakedriz.artefacts.provenance import ServiceAnswer
 from snakedriz.files import read_json, whole, write_json
 from snakedriz.services import cache, failures, provenance, replies, transport
 from snakedriz.services.addresses import address, client
 from snakedriz.services.astrometry_db import ANSWER
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
 from snakedriz.wcs.guide_star_offsets import COLUMNS
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,7 @@ def offset(asker: Client, base: str, rootname: str) -> dict[str, Any] | None:
 def fetch(
     path: str | Path,
     rootnames: Sequence[str],
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
 ) -> Table:
@@ -77,8 +79,10 @@ def fetch(
         ECSV table to write, with its provenance beside it; nothing is written unless all went well.
     rootnames : sequence of str
         Exposures, each asked for by itself.
-    config, environ : mapping
-        `services` of the configuration, and usually `os.environ`.
+    config : Services
+        `services` of the configuration.
+    environ : mapping
+        Usually `os.environ`.
     asker : Client, optional
         In place of the one that the configuration gives.
 
@@ -94,9 +98,9 @@ def fetch(
     for root in wanted:
         question = {"base": public(base), "rootname": root}
         ask = functools.partial(_ask, asker=asker, base=base, root=root)
-        with cache.answer(config.get("cache"), "guide_stars", question, ask) as place:
+        with cache.answer(config.cache, "guide_stars", question, ask) as place:
             said = read_json(place / ANSWER)
-        answers.append({"rootname": root, "when": said["when"], "version": said["version"]})
+        answers.append(ServiceAnswer(rootname=root, when=said["when"], version=said["version"]))
         if said["row"] is None:
             unknown.append(root)
             log.warning("%s: does not know the exposure %s", asker.service, root)

@@ -46,7 +46,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Retries:
-    """The policy: a budget, and time and chance, which tests replace. The generator is seeded: it only spreads retries."""
+    """The policy: a budget; and time and chance, which tests replace. The seeded generator only spreads retries."""
 
     budget: Budget
     sleep: Callable[[float], None] = time.sleep

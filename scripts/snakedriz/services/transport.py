@@ -25,6 +25,7 @@ CSV = ("text/csv", "application/csv", "text/comma-separated-values", "text/plain
 XML = ("text/xml", "application/xml", "application/x-votable+xml")
 FITS = ("application/fits", "application/x-fits", "image/fits", "image/x-fits", "application/octet-stream",
         "binary/octet-stream")  # fmt: skip
+DEFAULT_BUDGET = Budget()
 _HTML = re.compile(rb"\s*(<!doctype\s+html|<html|<head|<body)", re.IGNORECASE)
 _CHUNK = 1 << 16
 
@@ -63,7 +64,7 @@ class Client(requests.Session):
     def __init__(
         self,
         service: str,
-        budget: Budget = Budget(),
+        budget: Budget = DEFAULT_BUDGET,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
