@@ -1,26 +1,35 @@
-"""The fetch rules: ask a service for what a visit needs and keep it; the folder of the output says which service."""
+"""The fetch rules: ask a service for what a visit needs and keep it; the name of the output says which service."""
 
 import os
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import Any
 
-from _job import job
+sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
+
+from snakedriz.workflow.job import job
 from snakedriz import settings
 from snakedriz.services import addresses, fetching
 
-if TYPE_CHECKING:
-    snakemake: Any
 
-config = settings.validate_config(snakemake.config)
-with job(snakemake, hide=addresses.secrets(config.services, os.environ)):
-    fetcher = fetching.VisitFetcher(config, os.environ)
-    rule, wildcards = snakemake.rule, snakemake.wildcards
-    if rule == "fetch_exposures":
-        fetcher.exposures(snakemake.output[0], wildcards.asns.split("_"))
-    elif rule == "fetch_references":
-        fetcher.references(wildcards.visit)
-    elif rule == "fetch_catalog":
-        fetcher.catalog(snakemake.output[0], wildcards.visit, wildcards.catalog)
-    elif rule == "fetch_headerlets":
-        fetcher.headerlets(snakemake.output[0], wildcards.visit)
-    else:
-        fetcher.offsets(snakemake.output[0], wildcards.visit)
+def main(snakemake: Any) -> None:
+    """Do the work of the job."""
+    config = settings.validate_config(snakemake.config)
+    with job(snakemake, hide=addresses.secrets(config.services, os.environ)):
+        fetcher = fetching.VisitFetcher(config, os.environ)
+        wildcards = snakemake.wildcards
+        ((what, path),) = snakemake.output.items()
+        if what == "exposures":
+            fetcher.exposures(path, wildcards.asns.split("_"))
+        elif what == "references":
+            fetcher.references(wildcards.visit)
+        elif what == "catalog":
+            fetcher.catalog(path, wildcards.visit, wildcards.catalog)
+        elif what == "headerlets":
+            fetcher.headerlets(path, wildcards.visit)
+        else:
+            fetcher.offsets(path, wildcards.visit)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
