@@ -67,7 +67,9 @@ def pieces(path: str | Path) -> tuple[list[Piece], str]:
     """
     path = Path(path)
     if path.suffix.lower() in (".gz", ".fz", ".bz2", ".zip"):
-        raise SnakedrizError(f"{path}: is compressed; uncompress it first, its solutions cannot be changed in place")
+        raise SnakedrizError(
+            f"{path}: is compressed, its solutions cannot be changed in place", "uncompress the file first"
+        )
     found = []
     try:
         size = path.stat().st_size
@@ -81,7 +83,7 @@ def pieces(path: str | Path) -> tuple[list[Piece], str]:
                     name = extension_name(hdu) if index else ("PRIMARY", 1)
                     found.append(Piece(name, header, info["datLoc"], info["datSpan"]))
     except OSError as error:
-        raise SnakedrizError(f"{path}: not a readable FITS file ({error}); fetch it again") from error
+        raise SnakedrizError(f"{path}: not a readable FITS file ({error})", "fetch the file again") from error
     end = found[-1].start + found[-1].size
     last = ",".join(map(str, found[-1].name))
     if end > size:
@@ -130,7 +132,9 @@ def write(path: str | Path, parts: Iterable[Piece], source: str | Path) -> None:
             while left:
                 block = given.read(min(left, 1 << 24))
                 if not block:
-                    raise SnakedrizError(f"{source}: ended while it was copied; is another program writing it?")
+                    raise SnakedrizError(
+                        f"{source}: ended while it was copied", "run again when no other program writes to it"
+                    )
                 out.write(block)
                 left -= len(block)
 
@@ -145,7 +149,7 @@ def writable(path: str | Path) -> Path:
     """
     real = Path(path).resolve()
     if not real.stat().st_mode & 0o200:
-        raise SnakedrizError(f"{path}: is read-only; make it writable (chmod u+w) or work on a copy")
+        raise SnakedrizError(f"{path}: is read-only", "make it writable (chmod u+w) or work on a copy")
     return real
 
 

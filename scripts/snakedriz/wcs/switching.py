@@ -15,7 +15,9 @@ from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import PIXEL_EXTENSIONS, extension_name, science_extensions
 from snakedriz.fits_headers import keywords, wcsnames
 from snakedriz.wcs import fits_bytes, headerlets, sky_positions, solutions, undo_records, validation
-from snakedriz.wcs.solutions import HEADERLET, Solution
+from snakedriz.wcs.solutions import HEADERLET, WcsSolution
+
+_REPORT = "report it, with the file"
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,43 @@ class Switch:
     notes: tuple[str, ...] = ()
 
 
-def activate(skeleton: fits.HDUList, solution: Solution, force: bool = False) -> None:
+def choose(skeleton: fits.HDUList, found: Sequence[WcsSolution], wanted: str) -> WcsSolution:
+    """Return the one solution of an exposure that is meant by `wanted` (see `solutions.matching`).
+
+    Raises
+    ------
+    SnakedrizError
+        If nothing matches, or the best matches share a name and differ on the sky.
+    """
+    candidates = solutions.matching(found, wanted)
+    if not candidates:
+        have = ", ".join(dict.fromkeys(s.wcsname or s.hdrname or s.label for s in found))
+        raise SnakedrizError(f"no solution matches {wanted!r}", f"ask for one that the file has: {have}")
+    best = candidates[0]
+    rivals = [
+        s for s in candidates[1:]
+        if s.where == best.where and s.blocked == best.blocked and (s.wcsname == best.wcsname or wanted.isdecimal())
+    ]  # fmt: skip
+    if not best.blocked:
+        for rival in rivals:
+            if (apart := sky_positions.largest_difference(skeleton, best, rival)) > sky_positions.LIMIT_MICROARCSEC:
+                raise SnakedrizError(
+                    f"{wanted!r} names {best.label} ({best.hdrname}) and {rival.label} ({rival.hdrname}), which differ "
+                    f"by {apart / 1000:.3f} mas",
+                    "give the HDRNAME or EXTVER of one, or repair the names first (snakedriz wcs check --repair-to)",
+                )
+    return best
+
+
+def activate(skeleton: fits.HDUList, solution: WcsSolution, force: bool = False) -> None:
     """Make a solution of an exposure the primary WCS of all chips, in place; nothing is archived here.
 
     Parameters
     ----------
     skeleton : `~astropy.io.fits.HDUList`
         The exposure.
-    solution : Solution
-        One of `solutions.read` of this exposure.
+    solution : WcsSolution
+        One of `validation.inspect` of this exposure.
     force : bool
         Apply it although it is damaged, as far as it has a WCS for every chip.
 
@@ -71,20 +101,21 @@ def activate(skeleton: fits.HDUList, solution: Solution, force: bool = False) ->
         If it is damaged, with what is wrong and what would repair it.
     """
     refuse(solution, force)
-    put(skeleton, solutions.headerlet_of(skeleton, solution), solution)
+    make_active(skeleton, solutions.headerlet_of(skeleton, solution), solution)
 
 
-def refuse(solution: Solution, force: bool) -> None:
+def refuse(solution: WcsSolution, force: bool) -> None:
     """Raise if a solution must not be made active."""
     fatal = {"truncated", "chips-missing", "not-a-number", "keyword-missing", "no-chip", "table-missing"}
     bad = [p for p in solution.problems if p.blocks and (not force or p.code in fatal)]
     if bad:
         found = "; ".join(f"{p.text} (repair: {p.repair})" for p in bad)
-        forced = "" if any(p.code in fatal for p in bad) else ". --force applies it as it is"
-        raise SnakedrizError(f"{solution.label} {solution.wcsname}: {found}{forced}")
+        forced = "" if any(p.code in fatal for p in bad) else ", or apply it as it is with --force"
+        remedy = f"repair it, or use another solution{forced}"
+        raise SnakedrizError(f"{solution.label} {solution.wcsname}: {found}", remedy)
 
 
-def put(skeleton: fits.HDUList, headerlet: Headerlet, solution: Solution) -> None:
+def make_active(skeleton: fits.HDUList, headerlet: Headerlet, solution: WcsSolution) -> None:
     """Make a solution the primary WCS of an exposure, in place, given as a headerlet (`solutions.headerlet_of`)."""
     _distortion_files(skeleton, headerlet)
     headerlets.apply(skeleton, headerlet)
@@ -115,7 +146,7 @@ def _distortion_files(skeleton: fits.HDUList, headerlet: Headerlet) -> None:
             target[keyword] = keywords.text(source, keyword)
 
 
-def backup(skeleton: fits.HDUList, found: list[Solution]) -> str:
+def backup(skeleton: fits.HDUList, found: list[WcsSolution]) -> str:
     """Keep the active WCS as an HDRLET, in place, unless one in the file holds just this WCS; returns its HDRNAME."""
     active = found[0]
     points = sky_positions.of_solution(skeleton, active)
@@ -133,7 +164,8 @@ def backup(skeleton: fits.HDUList, found: list[Solution]) -> str:
     ) > sky_positions.LIMIT_MICROARCSEC:
         raise SnakedrizError(
             f"left untouched: a headerlet of the active WCS differs from it by {apart:.3g} micro-arcsec, so that it "
-            "could not be kept; please report this with the file"
+            "could not be kept",
+            _REPORT,
         )
     _unique(skeleton, made)
     headerlets.attach(skeleton, [made])
@@ -147,7 +179,9 @@ def _unique(skeleton: fits.HDUList, headerlet: Headerlet) -> None:
     if name.upper() in taken:
         headerlet[0].header["HDRNAME"] = validation.renamed(name, _bytes(headerlet))
     if str(headerlet[0].header["HDRNAME"]).upper() in taken:
-        raise SnakedrizError(f"a headerlet {headerlet[0].header['HDRNAME']} is in the file already")
+        raise SnakedrizError(
+            f"a headerlet {headerlet[0].header['HDRNAME']} is in the file already", "give it another HDRNAME"
+        )
 
 
 def _bytes(headerlet: fits.HDUList) -> bytes:
@@ -159,9 +193,9 @@ def _bytes(headerlet: fits.HDUList) -> bytes:
 def switch(path: str | Path, wanted: str, force: bool = False, dry_run: bool = False) -> Switch:
     """Make another solution that a file carries its active WCS.
 
-    The replaced solution stays in the file as an HDRLET; what was changed is kept in the file's journal (see `undo` of
-    `journal`). The new file is written beside the old one, and replaces it only if every point of a grid on every chip
-    lies within 1 micro-arcsec of where the solution's own WCS puts it.
+    The replaced solution stays in the file as an HDRLET; what was changed is kept in the file too (see
+    `undo_records`). The new file is written beside the old one, and replaces it only if every point of a grid on every
+    chip lies within 1 micro-arcsec of where the solution's own WCS puts it.
 
     Parameters
     ----------
@@ -179,7 +213,7 @@ def switch(path: str | Path, wanted: str, force: bool = False, dry_run: bool = F
     SnakedrizError
         If the solution is not there, is damaged, or the proof fails; the file is untouched then.
     """
-    return _switch(path, lambda exposure, found: solutions.choose(exposure, found, wanted), force, dry_run)
+    return _switch(path, lambda exposure, found: choose(exposure, found, wanted), force, dry_run)
 
 
 def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry_run: bool = False) -> Switch:
@@ -195,14 +229,14 @@ def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry
     return _switch(path, lambda exposure, found: attach(exposure, found, loaded), force, dry_run, str(headerlet))
 
 
-def attach(exposure: fits.HDUList, found: Sequence[Solution], headerlet: Headerlet) -> Solution:
+def attach(exposure: fits.HDUList, found: Sequence[WcsSolution], headerlet: Headerlet) -> WcsSolution:
     """Attach a headerlet to an exposure, in place, unless it is attached already; returns its record.
 
     Parameters
     ----------
     exposure : `~astropy.io.fits.HDUList`
         The exposure.
-    found : sequence of Solution
+    found : sequence of WcsSolution
         Its solutions.
     headerlet : Headerlet
         May get another HDRNAME, if the exposure has a different one of its name.
@@ -220,24 +254,23 @@ def attach(exposure: fits.HDUList, found: Sequence[Solution], headerlet: Headerl
             headerlet[0].header[keyword] = made if keyword == "HDRNAME" else ""
     _unique(exposure, headerlet)
     headerlets.attach(exposure, [headerlet])
-    return next(s for s in reversed(solutions.read(exposure)) if s.where == HEADERLET)
+    return next(s for s in reversed(validation.inspect(exposure)) if s.where == HEADERLET)
 
 
 def _switch(
-    path: str | Path, choose: Callable[[fits.HDUList, list[Solution]], Solution], force: bool, dry_run: bool,
+    path: str | Path, choose: Callable[[fits.HDUList, list[WcsSolution]], WcsSolution], force: bool, dry_run: bool,
     source: str = "",
 ) -> Switch:  # fmt: skip
     real = fits_bytes.writable(path)
     parts, problem = fits_bytes.pieces(real)
     if problem:
-        raise SnakedrizError(
-            f"{path}: {problem}; fetch the file again, or repair a copy (snakedriz wcs check --repair-to)"
-        )
+        remedy = "fetch the file again, or repair a copy (snakedriz wcs check --repair-to)"
+        raise SnakedrizError(f"{path}: {problem}", remedy)
     exposure = solutions.open_exposure(real)
     origin = {id(hdu): (index, hdu.header.tostring()) for index, hdu in enumerate(exposure)}
     kept = list(exposure)  # alive, so that no id is used twice
     try:
-        found = solutions.read(exposure)
+        found = validation.inspect(exposure)
         before = sky_positions.of_exposure(exposure)
         chosen = choose(exposure, found)
         refuse(chosen, force)
@@ -248,14 +281,14 @@ def _switch(
             return Switch(str(path), found[0].wcsname, chosen.wcsname, chosen.label, "", 0.0, apart, False)
         new = solutions.headerlet_of(exposure, chosen)
         archived = backup(exposure, found)
-        put(exposure, new, chosen)
+        make_active(exposure, new, chosen)
         exposure[0].header["HISTORY"] = (
             f"snakedriz wcs: {found[0].wcsname or 'no name'} -> {chosen.wcsname or 'no name'}"
         )
         exposure[0].header["NEXTEND"] = len(exposure)  # the journal comes last
         apart = _prove(path, exposure, predicted)
     except SnakedrizError as error:
-        raise SnakedrizError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+        raise SnakedrizError(f"{path}: {error.reason.removeprefix(f'{path}: ')}", error.remedy) from error
     after = [_piece(hdu, origin.get(id(hdu)), parts) for hdu in exposure]
     del kept
     about = {"from": found[0].wcsname, "to": chosen.wcsname, "archived": archived}
@@ -277,7 +310,8 @@ def _prove(path: str | Path, exposure: fits.HDUList, predicted: sky_positions.Po
     if apart > sky_positions.LIMIT_MICROARCSEC:
         raise SnakedrizError(
             f"{path}: left untouched: with the new WCS pixels lie {apart:.3g} micro-arcsec from where the solution "
-            "puts them; please report this with the file"
+            "puts them",
+            _REPORT,
         )
     return apart
 
@@ -297,7 +331,7 @@ def _piece(
 
 
 def repair_copy(path: str | Path, target: str | Path) -> list[str]:
-    """Write a copy of an exposure with its headerlets repaired (`damage.repair`); returns what was done.
+    """Write a copy of an exposure with its headerlets repaired (`validation.repair`); returns what was done.
 
     An extension cut off at the end of the file is left out if it holds no pixels. Nothing is written if nothing is to
     be repaired.
@@ -309,14 +343,14 @@ def repair_copy(path: str | Path, target: str | Path) -> list[str]:
     """
     target = Path(target)
     if target.exists():
-        raise SnakedrizError(f"{target}: exists already; repaired copies never replace a file")
+        raise SnakedrizError(f"{target}: exists already", "give another folder: repaired copies never replace a file")
     parts, problem = fits_bytes.pieces(path)
     done = []
     if problem:
         size = Path(path).stat().st_size
         if parts[-1].start + parts[-1].size > size:
             if parts[-1].name[0] in (*PIXEL_EXTENSIONS, "PRIMARY"):
-                raise SnakedrizError(f"{path}: {problem}: pixels are missing; fetch the file again")
+                raise SnakedrizError(f"{path}: {problem}: pixels are missing", "fetch the file again")
             done.append(f"{parts[-1].name[0]},{parts[-1].name[1]}: removed, truncated")
             parts = parts[:-1]
         else:
@@ -330,8 +364,8 @@ def repair_copy(path: str | Path, target: str | Path) -> list[str]:
         after = [_piece(hdu, origin.get(id(hdu)), parts)[1] for hdu in exposure]
         with fits_bytes.whole(target) as temporary:
             fits_bytes.write(temporary, after, path)
-            left = [p.code for s in solutions.read(solutions.open_exposure(temporary)) for p in s.problems]
+            left = [p.code for s in validation.inspect(solutions.open_exposure(temporary)) for p in s.problems]
             if {"extver", "duplicate-extver", "duplicate-hdrname", "truncated"} & set(left):
-                raise SnakedrizError(f"{path}: the repair left {', '.join(left)}; please report this with the file")
+                raise SnakedrizError(f"{path}: the repair left {', '.join(left)}", _REPORT)
     del kept
     return done

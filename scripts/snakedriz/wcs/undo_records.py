@@ -118,10 +118,11 @@ def undo(path: str | Path, dry_run: bool = False) -> dict[str, str]:
     real = fits_bytes.writable(path)
     parts, problem = fits_bytes.pieces(real)
     if problem:
-        raise SnakedrizError(f"{path}: {problem}; fetch the file again")
+        raise SnakedrizError(f"{path}: {problem}", "fetch the file again")
     logs = [index for index, part in enumerate(parts) if part.name[0] == EXTNAME]
     if not logs:
-        raise SnakedrizError(f"{path}: there is nothing to undo: it has no {EXTNAME} extension of an earlier switch")
+        reason = f"{path}: there is nothing to undo: it has no {EXTNAME} extension of an earlier switch"
+        raise SnakedrizError(reason, "undo only files that 'snakedriz wcs' switched")
     last = max(logs, key=lambda index: parts[index].name[1])
     content = _read(real, parts[last].name[1])
     current = [part for index, part in enumerate(parts) if index != last]
@@ -133,7 +134,8 @@ def undo(path: str | Path, dry_run: bool = False) -> dict[str, str]:
         apart = sky_positions.difference(points, {int(c): np.array(p) for c, p in content["points"].items()})
         if apart > sky_positions.LIMIT_MICROARCSEC:
             raise SnakedrizError(
-                f"{path}: left untouched: the restored WCS is {apart:.3g} micro-arcsec from what was there"
+                f"{path}: left untouched: the restored WCS is {apart:.3g} micro-arcsec from what was there",
+                "switch by name instead, and report it with the file",
             )
 
     if not dry_run:
@@ -147,9 +149,10 @@ def _read(path: Path, version: int) -> dict[str, Any]:
     try:
         content = json.loads(zlib.decompress(raw))
     except (zlib.error, ValueError) as error:
-        raise SnakedrizError(f"{path}: {EXTNAME},{version} is damaged ({error}); switch by name instead") from error
+        raise SnakedrizError(f"{path}: {EXTNAME},{version} is damaged ({error})", "switch by name instead") from error
     if content["version"] != _VERSION:
-        raise SnakedrizError(f"{path}: {EXTNAME},{version} was written by another version of snakedriz")
+        reason = f"{path}: {EXTNAME},{version} was written by another version of snakedriz"
+        raise SnakedrizError(reason, "undo with that version, or switch by name instead")
     return content
 
 
@@ -163,13 +166,15 @@ def _restored(path: str | Path, real: Path, current: list[Piece], content: dict[
         elif identity[0] in ("WCSDVARR", "D2IMARR"):
             raise SnakedrizError(
                 f"{path}: {identity[0]},{identity[1]} is not what the last switch wrote: another program changed "
-                f"the WCS since. Undo would lose that; use 'snakedriz wcs switch --to {content['from']}' instead"
+                "the WCS since, and undo would lose that",
+                f"use 'snakedriz wcs switch --to {content['from']}' instead",
             )
     for identity, before, after in content["changed"]:
         key = (identity[0], identity[1], identity[2])
         if key not in now:
             raise SnakedrizError(
-                f"{path}: {identity[0]},{identity[1]}, whose WCS is to be restored, is no longer there"
+                f"{path}: {identity[0]},{identity[1]}, whose WCS is to be restored, is no longer there",
+                "fetch the file again",
             )
         now[key] = replace(now[key], header=_header(path, now[key], before, after))
     restored = []
@@ -217,7 +222,8 @@ def _header(path: str | Path, part: Piece, before: str, after: str) -> bytes:
     if different := sorted(k for k in changed if now.get(k) != became.get(k)):
         raise SnakedrizError(
             f"{path}: {', '.join(different)} of {part.name[0]},{part.name[1]} changed since the last switch: another "
-            "program has changed the WCS. Undo would lose that; use 'snakedriz wcs switch --to' instead"
+            "program has changed the WCS, and undo would lose that",
+            "use 'snakedriz wcs switch --to' instead",
         )
     kept = [card for card in header.cards if card.rawkeyword not in changed]
     kept += [card for card in old.cards if card.rawkeyword in changed]
