@@ -10,9 +10,7 @@ from helpers.sky import corners, offset_mas, true_corners
 from snakedriz.candidates import apriori
 from snakedriz.errors import SnakedrizError
 from snakedriz.fits_headers.rootnames import ExposureKey
-from snakedriz.wcs import (
-    headerlets,
-)
+from snakedriz.wcs import headerlets
 from stwcs.wcsutil.headerlet import Headerlet
 
 

@@ -28,6 +28,4 @@ def test_a_skeleton_gives_the_same_wcs_as_the_file_that_updatewcs_changed(small_
     found = {ExposureKey.parse(copy): skeleton.from_exposure(small_visit.flc[0])}
     default.make(found, {"jref": str(small_visit.ref)})
     with fits.open(copy) as changed:
-        np.testing.assert_allclose(
-            corners(found[ExposureKey.parse(copy)]), corners(changed), rtol=0, atol=MICROARCSEC
-        )
+        np.testing.assert_allclose(corners(found[ExposureKey.parse(copy)]), corners(changed), rtol=0, atol=MICROARCSEC)

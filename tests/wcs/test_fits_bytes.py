@@ -1,13 +1,7 @@
 """Files as the bytes of their extensions."""
 
 import pytest
-from helpers.real_headers import (
-    codes,
-    copy_of,
-    read,
-    rewrite,
-    sha,
-)
+from helpers.real_headers import codes, copy_of, read, rewrite, sha
 from snakedriz.errors import SnakedrizError
 from snakedriz.wcs import fits_bytes, switching
 

@@ -9,9 +9,8 @@ from snakedriz.candidates import default
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
-from snakedriz.wcs import (
-    guide_star_offsets,
-)
+from snakedriz.wcs import guide_star_offsets
+from snakedriz.wcs.guide_star_offsets import GuideStarOffset
 
 
 def test_guide_star_shift_equals_the_published_numbers_of_stwcs(tmp_path, monkeypatch):

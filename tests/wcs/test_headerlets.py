@@ -9,9 +9,7 @@ from helpers.real_headers import MICROARCSEC
 from helpers.shared_data import shared
 from helpers.sky import corners
 from snakedriz.fits_headers.rootnames import ExposureKey
-from snakedriz.wcs import (
-    headerlets,
-)
+from snakedriz.wcs import headerlets
 
 
 @pytest.mark.parametrize("chip_shift", [(0.0, 0.0), (1e-5, -2e-5)])

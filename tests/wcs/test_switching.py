@@ -27,15 +27,7 @@ from helpers.real_solutions import ACTIVE, EXPECTED, STALE
 from helpers.shared_data import shared
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import PIXEL_EXTENSIONS
-from snakedriz.wcs import (
-    fits_bytes,
-    headerlets,
-    sky_positions,
-    solutions,
-    switching,
-    undo_records,
-    validation,
-)
+from snakedriz.wcs import fits_bytes, headerlets, sky_positions, solutions, switching, undo_records, validation
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))

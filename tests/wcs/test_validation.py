@@ -1,17 +1,7 @@
 """Damage done on purpose to copies of real archive headers is found and named."""
 
 import pytest
-from helpers.real_headers import (
-    codes,
-    copy_of,
-    read,
-    remove_keyword,
-    rewrite,
-    set_header,
-    sha,
-    stale_chip,
-    without,
-)
+from helpers.real_headers import codes, copy_of, read, remove_keyword, rewrite, set_header, sha, stale_chip, without
 from snakedriz.errors import SnakedrizError
 from snakedriz.wcs import switching
 
