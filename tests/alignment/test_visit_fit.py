@@ -194,7 +194,9 @@ def test_without_the_same_lock_nothing_is_inherited(field):
     assert [row["rootname"] for row in found["left_out"]] == [root]
     assert f"FGSLOCK of {root} is GYROS" in found["left_out"][0]["reason"]
     skeletons = {ExposureKey(root, "flc"): copy.deepcopy(field[0][root])}
-    solution = aposteriori.make(skeletons, VisitFit.parse({**found, "start": "default"}, "fit"), "chosen", candidate="visit")
+    solution = aposteriori.make(
+        skeletons, VisitFit.parse({**found, "start": "default"}, "fit"), "chosen", candidate="visit"
+    )
     assert (solution["candidate"], solution["outcome"]) == ("visit", "not_applicable")
     assert "GYROS" in solution["reason"]
 
@@ -207,7 +209,9 @@ def test_one_direct_image_is_enough_for_a_spectrum(field):
     }  # fmt: skip
     assert np.abs(away(field, found)[SAME.rootnames[0]]).max() < 1.0
     skeletons = {ExposureKey(SAME.rootnames[0], "flc"): copy.deepcopy(field[0][SAME.rootnames[0]])}
-    solution = aposteriori.make(skeletons, VisitFit.parse({**found, "start": "default"}, "fit"), "chosen", candidate="visit")
+    solution = aposteriori.make(
+        skeletons, VisitFit.parse({**found, "start": "default"}, "fit"), "chosen", candidate="visit"
+    )
     assert solution["wcsname"] == "IDC_9d1snakej-FIT_SVM_GAIAeDR3"
     assert solution["exposures"][0]["source"].startswith(f"solution of {DEEP.rootnames[0]}, inherited: same visit")
 

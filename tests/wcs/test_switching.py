@@ -54,7 +54,7 @@ def test_switching_to_each_and_back_is_exact(name, tmp_path):
                 assert len(kept) == 1
                 extver_kept = kept[0].header["EXTVER"]
             assert_same_sky(sky_of_headerlet(path, extver_kept), start)
-            assert undo_records.undo(path) == {"from": wcsname, "to": ACTIVE[name][0], "exact": "file"}
+            assert undo_records.undo(path) == undo_records.Undone(wcsname, ACTIVE[name][0], "file")
         else:
             assert_same_sky(start, sky_of_headerlet(path, extver))
         assert sha(path) == before
@@ -82,7 +82,7 @@ def test_dry_runs_and_refusals_change_nothing(tmp_path):
     assert (sha(path), path.stat().st_ino) == (digest, inode)
     switching.switch(path, "*-HSC30")
     digest = sha(path)
-    assert undo_records.undo(path, dry_run=True)["to"] == ACTIVE["sample_svm_flc"][0]
+    assert undo_records.undo(path, dry_run=True).after == ACTIVE["sample_svm_flc"][0]
     assert sha(path) == digest
     path.chmod(0o444)
     with pytest.raises(SnakedrizError, match="read-only"):
@@ -183,7 +183,7 @@ def test_library_use_on_a_skeleton():
     exposure = solutions.open_exposure(shared("headers/sample_svm_flc.fits"))
     chosen = switching.choose(exposure, validation.inspect(exposure), "IDC_*-FIT_SVM_GAIADR2")
     expected = sky_positions.of_solution(exposure, chosen)
-    switching.activate(exposure, chosen)
+    switching.make_active(exposure, solutions.headerlet_of(exposure, chosen), chosen)
     assert sky_positions.difference(sky_positions.of_exposure(exposure), expected) <= sky_positions.LIMIT_MICROARCSEC
     header = exposure["SCI", 2].header
     assert (header["NMATCHES"], round(header["RMS_RA"], 3)) == (697, 9.022)

@@ -29,7 +29,7 @@ def test_undo_keeps_what_others_wrote_and_never_overwrites_another_wcs(tmp_path)
     switching.switch(path, "*-GSC240")
     with fits.open(path, mode="update") as hdul:
         hdul["SCI", 2].header["MDRIZSKY"] = 99.5
-    assert undo_records.undo(path)["exact"] == "wcs"
+    assert undo_records.undo(path).exact == "wcs"
     assert_same_sky(sky_of_file(path), start)
     given = fits.getheader(shared("headers/sample_svm_flc.fits"), ("SCI", 2))
     now = fits.getheader(path, ("SCI", 2))

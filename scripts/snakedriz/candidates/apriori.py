@@ -23,41 +23,21 @@ from snakedriz.wcs.headerlets import HeaderletFile
 
 @dataclass(frozen=True)
 class Precomputed:
-    """Where a pre-computed solution of an exposure comes from: a headerlet, else a row of a table of offsets.
+    """Where a pre-computed solution of an exposure comes from: a headerlet, else a row of a table of offsets."""
 
-    Attributes
-    ----------
-    path : str
-        The headerlet, or the table.
-    headerlet : HeaderletFile or None
-    offset : GuideStarOffset or None
-    best : bool
-        Whether the database flags it as best.
-    """
-
-    path: str
+    path: str  # of the headerlet, or of the table
     headerlet: HeaderletFile | None = None
     offset: GuideStarOffset | None = None
-    best: bool = False
+    best: bool = False  # whether the database flags it as best
 
 
 @dataclass
 class Offer:
-    """What an exposure has to choose from.
+    """What an exposure has to choose from."""
 
-    Attributes
-    ----------
-    kinds : dict
-        Pre-computed solutions by kind (``GSC240``, ``HSC30``).
-    attachable : list of HeaderletFile
-        All that can be attached, fits included.
-    notes : list of str
-        Headerlets that cannot be used, each with the reason.
-    """
-
-    kinds: dict[str, Precomputed] = field(default_factory=dict)
-    attachable: list[HeaderletFile] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    kinds: dict[str, Precomputed] = field(default_factory=dict)  # by kind (``GSC240``, ``HSC30``)
+    attachable: list[HeaderletFile] = field(default_factory=list)  # fits included
+    notes: list[str] = field(default_factory=list)  # headerlets that cannot be used, each with the reason
 
 
 def make(

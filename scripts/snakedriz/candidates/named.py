@@ -24,9 +24,8 @@ from snakedriz.fits_headers import keywords, wcsnames
 from snakedriz.fits_headers.fast_header import primary_cards
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.wcs import consistency, headerlets, sky_positions, solutions, switching, validation
-from snakedriz.wcs.solutions import ALTERNATE, HEADERLET, PRIMARY, Problem, WcsSolution
+from snakedriz.wcs.solutions import HEADERLET, ORDER, Problem, WcsSolution
 
-_ORDER = {HEADERLET: 0, ALTERNATE: 1, PRIMARY: 2}
 #: Path of a headerlet file, and what it holds, or why it cannot be used.
 _Loaded = tuple[str, Headerlet | str]
 
@@ -179,7 +178,7 @@ def _sort(
         else:
             groups.setdefault(consistency.generic(record) or record.hdrname, []).append(record)
     for name, group in groups.items():
-        best, *others = sorted(group, key=lambda s: _ORDER[s.where])
+        best, *others = sorted(group, key=lambda s: ORDER.index(s.where))
         for other in (s for s in others if s.where == best.where):
             if (apart := sky_positions.largest_difference(skeleton, best, other)) > sky_positions.LIMIT_MICROARCSEC:
                 one.refused.append(
@@ -217,10 +216,10 @@ def _choose(found: Sequence[_Found], way: str, text: str, unreadable: Sequence[s
     NotApplicable
         If there is none, with what each exposure lacks and what would repair it.
     """
-    asked = f"{'either' if way == 'either' else way} {text!r}".removeprefix("either ")
+    asked = repr(text) if way == "either" else f"{way} {text!r}"
     common = set.intersection(*(set(f.usable) for f in found)) if found else set()
     if common:
-        ranked = sorted(common, key=lambda name: (wcsnames.parse(name.replace("IDC", "IDC_x", 1)).rank, name))
+        ranked = consistency.best_first(common)
         why = f"{asked}: {ranked[0]}"
         if len(ranked) > 1:
             why += f", first in the order of preference among {', '.join(ranked)}"
@@ -263,7 +262,7 @@ def _apply(one: _Found, name: str, skeletons: Skeletons, mine: Sequence[Exposure
                 rootname=one.root, file=str(owner), source=one.files.get(name, f"{record.label} of {source}"),
                 wcsname=record.wcsname, hdrname=record.hdrname, before=before, nmatch=record.nmatch,
                 rms_ra_mas=record.rms_ra_mas, rms_dec_mas=record.rms_dec_mas,
-                proof_microarcsec=_proof(owner, skeletons[owner], record, predicted),
+                proof_microarcsec=switching.prove(owner, skeletons[owner], predicted),
                 repaired=[said for said in one.repaired if said.startswith(f"{owner}: ")], notes=[*notes, *kept],
             )
         )  # fmt: skip
@@ -281,17 +280,6 @@ def _make_active(skeleton: fits.HDUList, headerlet: Headerlet, record: WcsSoluti
     switching.make_active(skeleton, headerlet, record)
     headerlets.attach(skeleton, [headerlet])
     return active[0].wcsname, notes
-
-
-def _proof(owner: ExposureKey, skeleton: fits.HDUList, record: WcsSolution, predicted: sky_positions.Points) -> float:
-    """Return by how much pixels are off the positions that the solution predicts (micro-arcsec); raises if too much."""
-    apart = sky_positions.difference(sky_positions.of_exposure(skeleton), predicted)
-    if apart > sky_positions.LIMIT_MICROARCSEC:
-        raise SnakedrizError(
-            f"{owner}: with {record.wcsname} pixels lie {apart:.3g} micro-arcsec from where the solution puts them",
-            "report it, with the file",
-        )
-    return apart
 
 
 def folder_files(folder: str | Path, files: Sequence[str]) -> list[str]:

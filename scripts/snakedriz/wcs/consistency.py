@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,28 +18,16 @@ from snakedriz.wcs.solutions import WcsSolution
 
 @dataclass(frozen=True)
 class ExposureSolutions:
-    """What the report needs of one exposure.
-
-    Attributes
-    ----------
-    path, rootname, association, visit : str
-        File; ROOTNAME; ASN_ID in lower case (ROOTNAME where it is NONE); programme and visit, ``11665_06``.
-    detector, filter : str
-        As the header has them.
-    exptime : float or None
-        s.
-    found : tuple of WcsSolution
-        `validation.inspect`, the active one first.
-    """
+    """What the report needs of one exposure."""
 
     path: str
     rootname: str
-    association: str
-    visit: str
+    association: str  # ASN_ID in lower case, ROOTNAME where it is NONE
+    visit: str  # programme and visit, ``11665_06``
     detector: str
     filter: str
-    exptime: float | None
-    found: tuple[WcsSolution, ...]
+    exptime: float | None  # s
+    found: tuple[WcsSolution, ...]  # `validation.inspect`, the active one first
 
     @property
     def active(self) -> WcsSolution:
@@ -109,7 +97,12 @@ def usable(exposure: ExposureSolutions) -> dict[str, WcsSolution]:
 def common(exposures: Sequence[ExposureSolutions]) -> list[str]:
     """Return the solutions that all exposures have, undamaged, best first (`wcsnames.PREFERENCE`); `generic` names."""
     shared = set.intersection(*(set(usable(exposure)) for exposure in exposures)) if exposures else set()
-    return sorted(shared, key=lambda name: (wcsnames.parse(name.replace("IDC", "IDC_x", 1)).rank, name))
+    return best_first(shared)
+
+
+def best_first(names: Iterable[str]) -> list[str]:
+    """Return `generic` names in the order of preference."""
+    return sorted(names, key=lambda name: (wcsnames.parse(name.replace("IDC", "IDC_x", 1)).rank, name))
 
 
 def _warnings(exposures: Sequence[ExposureSolutions], best: str | None) -> list[str]:

@@ -24,25 +24,13 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class GuideStarOffset:
-    """How the catalogue position of an exposure's guide star changed.
+    """How the catalogue position of an exposure's guide star changed; RA and Dec in deg."""
 
-    Attributes
-    ----------
-    rootname : str
-        Of the exposure, lower case.
-    delta : (float, float)
-        deltaRA, deltaDEC of the reply, deg: 0 and 0 where the star did not move.
-    old, new : (float, float)
-        RA and Dec (deg) of the guide star as used to point, and in the newer catalogue.
-    catalog : str
-        The newer catalogue (``GSC240``); ``''`` where it does not have the star.
-    """
-
-    rootname: str
-    delta: tuple[float, float]
-    old: tuple[float, float]
-    new: tuple[float, float]
-    catalog: str
+    rootname: str  # of the exposure, lower case
+    delta: tuple[float, float]  # as the service says; 0 and 0 where the star did not move
+    old: tuple[float, float]  # position used to point
+    new: tuple[float, float]  # position in the newer catalogue
+    catalog: str  # the newer catalogue (``GSC240``), ``''`` where it does not have the star
 
     @classmethod
     def of(cls, row: Any) -> GuideStarOffset:

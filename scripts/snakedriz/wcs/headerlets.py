@@ -23,29 +23,15 @@ from snakedriz.fits_headers import keywords, wcsnames
 
 @dataclass(frozen=True)
 class HeaderletFile:
-    """What a headerlet file says of itself.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    destim : str
-        Rootname of the exposure it was made for, lower case.
-    wcsname, hdrname, distname : str
-        Keywords of its primary header.
-    chips : tuple of int
-        EXTVER of the SCI extensions it has a WCS for.
-    problem : str
-        Why it cannot be applied, ``''`` if it can.
-    """
+    """What a headerlet file says of itself."""
 
     path: str
-    destim: str
+    destim: str  # rootname of the exposure it was made for, lower case
     wcsname: str
     hdrname: str
     distname: str
-    chips: tuple[int, ...]
-    problem: str
+    chips: tuple[int, ...]  # EXTVER of the SCI extensions it has a WCS for
+    problem: str  # why it cannot be applied, ``''`` if it can
 
     @property
     def name(self) -> wcsnames.SolutionName:

@@ -26,84 +26,44 @@ from snakedriz.fits_headers import keywords, wcsnames
 from snakedriz.wcs import headerlets, linear_wcs
 
 PRIMARY, ALTERNATE, HEADERLET = "primary", "alternate", "headerlet"
+#: Where a solution is taken from first.
+ORDER = (HEADERLET, ALTERNATE, PRIMARY)
 #: Keywords of a fit that an alternate WCS has with its letter.
 _FIT = ("RMS_RA", "RMS_DEC", "NMATCHES", "HDRNAME", "CATALOG", "FITGEOM")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a solution.
+    """What is wrong with a solution."""
 
-    Attributes
-    ----------
-    code : str
-        One word for programs (``no-sip``, ``stale-chip``, ...).
-    text : str
-        What was found.
-    repair : str
-        What would repair it.
-    blocks : bool
-        Whether the solution must not be made active as it is.
-    """
-
-    code: str
-    text: str
-    repair: str
-    blocks: bool = True
+    code: str  # one word for programs (``no-sip``, ``stale-chip``, ...)
+    text: str  # what was found
+    repair: str  # what would repair it
+    blocks: bool = True  # whether the solution must not be made active as it is
 
 
 @dataclass(frozen=True)
 class WcsSolution:
-    """One WCS solution of an exposure.
+    """One WCS solution that an exposure carries."""
 
-    Attributes
-    ----------
-    where : str
-        `PRIMARY`, `ALTERNATE` or `HEADERLET`.
-    key : str
-        Letter of an alternate WCS, else ``''``.
-    extver : int or None
-        EXTVER of the HDRLET extension.
-    place : int or None
-        Index of the HDRLET among all extensions of the exposure: names it where EXTVER does not.
-    wcsname, hdrname, distname : str
-        As found, blanks stripped; ``''`` if not set.
-    distortion : str
-        Root of the IDCTAB it was made for (``2731450pi``), or ``''``.
-    kind, catalog : str
-        What follows the ``-`` of WCSNAME; the catalogue it was fitted to.
-    nmatch : int or None
-        Sources matched, None where the header does not say (0 where it says 0).
-    rms_ra_mas, rms_dec_mas : float or None
-        RMS of the fit in mas; None where it is not set, not a number, or 0 (stwcs's word for none).
-    rms_ra_px, rms_dec_px : float or None
-        The same in pixels of the detector.
-    chips : tuple of int
-        EXTVER of the SCI extensions it has a WCS for.
-    active : bool
-        Whether it is the WCS in force: the primary one, and the alternate or headerlet of the same name.
-    problems : tuple of Problem
-        Damage; from `read` only whether it is truncated.
-    """
-
-    where: str
-    key: str
-    extver: int | None
-    place: int | None
-    wcsname: str
+    where: str  # `PRIMARY`, `ALTERNATE` or `HEADERLET`
+    key: str  # letter of an alternate WCS, else ``''``
+    extver: int | None  # of the HDRLET extension
+    place: int | None  # index of the HDRLET among all extensions: names it where EXTVER does not
+    wcsname: str  # this and the next two: as found, blanks stripped; ``''`` if not set
     hdrname: str
     distname: str
-    distortion: str
-    kind: str
-    catalog: str
-    nmatch: int | None
-    rms_ra_mas: float | None
+    distortion: str  # root of the IDCTAB it was made for (``2731450pi``), or ``''``
+    kind: str  # what follows the ``-`` of WCSNAME
+    catalog: str  # that it was fitted to
+    nmatch: int | None  # sources matched; None where the header does not say (0 where it says 0)
+    rms_ra_mas: float | None  # of the fit; None where it is not set, not a number, or 0 (stwcs's word for none)
     rms_dec_mas: float | None
-    rms_ra_px: float | None
+    rms_ra_px: float | None  # the same in pixels of the detector
     rms_dec_px: float | None
-    chips: tuple[int, ...]
-    active: bool
-    problems: tuple[Problem, ...] = ()
+    chips: tuple[int, ...]  # EXTVER of the SCI extensions it has a WCS for
+    active: bool  # whether it is the WCS in force: the primary one, and the alternate or headerlet of the same name
+    problems: tuple[Problem, ...] = ()  # from `read` only whether it is truncated
 
     @property
     def blocked(self) -> bool:
@@ -160,9 +120,8 @@ def distortion_of(header: fits.Header, rootname: str, wcsname: str) -> str:
         model = keywords.text(header, keyword).lower().removeprefix(f"{rootname}_").split("-")[0]
         if model and model != "nomodel":
             return model
-    return (
-        wcsnames.idcroot(keywords.text(header, "IDCTAB")) if keywords.text(header, "IDCTAB") not in ("", "N/A") else ""
-    )
+    idctab = keywords.text(header, "IDCTAB")
+    return wcsnames.idcroot(idctab) if idctab not in ("", "N/A") else ""
 
 
 def _catalog(stated: str, kind: str) -> str:
@@ -178,19 +137,19 @@ def _rms(mas: float | None, scale: float | None) -> tuple[float | None, float | 
 
 
 def _solution(
-    skeleton: fits.HDUList, about: fits.Header, where: str, key: str, names_of: tuple[str, str], **more: Any
+    skeleton: fits.HDUList, about: fits.Header, where: str, key: str = "", matches: str = "NMATCHES", **more: Any
 ) -> WcsSolution:
-    """Make a solution; `about` describes the fit, `names_of` are its keywords of the matches and of the catalogue."""
+    """Make a solution; `about` is the header that describes the fit, `matches` its keyword of their number."""
     first = skeleton["SCI", science_extensions(skeleton)[0]].header
     scale = plate_scale(first)
     wcsname = keywords.text(about, f"WCSNAME{key}")
-    nmatch = keywords.number(about, names_of[0] + key)
+    nmatch = keywords.number(about, matches + key)
     ra, ra_px = _rms(keywords.number(about, f"RMS_RA{key}"), scale)
     dec, dec_px = _rms(keywords.number(about, f"RMS_DEC{key}"), scale)
     kind = wcsnames.parse(wcsname).kind
     return WcsSolution(
         where=where, key=key, wcsname=wcsname, hdrname=keywords.text(about, f"HDRNAME{key}"), kind=kind,
-        catalog=_catalog(keywords.text(about, names_of[1] + key), kind), nmatch=None if nmatch is None else int(nmatch),
+        catalog=_catalog(keywords.text(about, f"CATALOG{key}"), kind), nmatch=None if nmatch is None else int(nmatch),
         rms_ra_mas=ra, rms_dec_mas=dec, rms_ra_px=ra_px, rms_dec_px=dec_px,
         **{"extver": None, "place": None, "active": False, **more},
     )  # fmt: skip
@@ -241,7 +200,7 @@ def read(skeleton: fits.HDUList) -> list[WcsSolution]:
     root = rootname(skeleton)
     primary_header, first = skeleton[0].header, skeleton["SCI", chips[0]].header
     primary = _solution(
-        skeleton, first, PRIMARY, "", ("NMATCHES", "CATALOG"), active=True,
+        skeleton, first, PRIMARY, active=True,
         distname=keywords.text(primary_header, "DISTNAME"),
         distortion=distortion_of(primary_header, root, keywords.text(first, "WCSNAME")),
         chips=tuple(c for c in chips if "CRVAL1" in skeleton["SCI", c].header),
@@ -252,7 +211,7 @@ def read(skeleton: fits.HDUList) -> list[WcsSolution]:
         header = skeleton["SCI", mine[0] if mine else chips[0]].header
         wcsname = keywords.text(header, f"WCSNAME{key}")
         alternate = _solution(
-            skeleton, header, ALTERNATE, key, ("NMATCHES", "CATALOG"), chips=mine, distname="",
+            skeleton, header, ALTERNATE, key, chips=mine, distname="",
             distortion=wcsnames.parse(wcsname).idcroot,
         )  # fmt: skip
         found.append(replace(alternate, active=_same(alternate, primary)))
@@ -278,7 +237,7 @@ def _headerlet_solution(skeleton: fits.HDUList, place: int, root: str) -> WcsSol
         problem = Problem("truncated", error.reason, "fetch the file again, or take this headerlet from the archive")
         wcsname = keywords.text(outer, "WCSNAME")
         return _solution(
-            skeleton, outer, HEADERLET, "", ("NMATCH", "CATALOG"), extver=extver, place=place, chips=(),
+            skeleton, outer, HEADERLET, matches="NMATCH", extver=extver, place=place, chips=(),
             distname=keywords.text(outer, "DISTNAME"), distortion=distortion_of(outer, root, wcsname),
             problems=(problem,),
         )  # fmt: skip
@@ -288,7 +247,7 @@ def _headerlet_solution(skeleton: fits.HDUList, place: int, root: str) -> WcsSol
             about[keyword] = keywords.text(outer, keyword)
     chips = tuple(int(keywords.number(s.header, "TG_EVER") or 0) for s in inner[1:] if extension_name(s)[0] == "SIPWCS")
     return _solution(
-        skeleton, about, HEADERLET, "", ("NMATCH", "CATALOG"), extver=extver, place=place, chips=chips,
+        skeleton, about, HEADERLET, matches="NMATCH", extver=extver, place=place, chips=chips,
         distname=keywords.text(about, "DISTNAME"),
         distortion=distortion_of(about, root, keywords.text(about, "WCSNAME")),
     )  # fmt: skip
@@ -312,10 +271,9 @@ def matching(found: Sequence[WcsSolution], wanted: str) -> list[WcsSolution]:
         lambda s: fnmatch.fnmatchcase(s.wcsname.lower(), wanted.lower()),
         lambda s: fnmatch.fnmatchcase(s.hdrname.lower(), wanted.lower()),
     ]
-    order = {HEADERLET: 0, ALTERNATE: 1, PRIMARY: 2}
     for way in ways:
         if chosen := [s for s in found if way(s)]:
-            return sorted(chosen, key=lambda s: (s.blocked, wcsnames.parse(s.wcsname).rank, order[s.where]))
+            return sorted(chosen, key=lambda s: (s.blocked, wcsnames.parse(s.wcsname).rank, ORDER.index(s.where)))
     return []
 
 

@@ -21,37 +21,17 @@ _REPORT = "report it, with the file"
 
 
 @dataclass(frozen=True)
-class Switch:
-    """What a switch did, or would do.
+class Switched:
+    """What a switch did, or would do."""
 
-    Attributes
-    ----------
-    path : str
-        The exposure.
-    before, after : str
-        WCSNAME before and after.
-    source : str
-        Where the new solution came from (``HDRLET,4``, ``alternate A``, a file).
-    archived : str
-        HDRNAME of the headerlet that keeps the replaced solution.
-    moved_mas : float
-        Mean displacement of the pixels on the sky, mas.
-    proof_microarcsec : float
-        Largest difference between the positions predicted by the solution and those that the file gives now.
-    changed : bool
-        False if the solution was active already.
-    notes : tuple of str
-        What else there is to say.
-    """
-
-    path: str
-    before: str
+    path: str  # the exposure
+    before: str  # WCSNAME
     after: str
-    source: str
-    archived: str
-    moved_mas: float
-    proof_microarcsec: float
-    changed: bool
+    source: str  # where the new solution came from (``HDRLET,4``, ``alternate A``, a file)
+    archived: str  # HDRNAME of the headerlet that keeps the replaced solution
+    moved_mas: float  # mean displacement of the pixels on the sky
+    proof_microarcsec: float  # largest difference between the positions predicted and those that the file gives now
+    changed: bool  # False if the solution was active already
     notes: tuple[str, ...] = ()
 
 
@@ -81,27 +61,6 @@ def choose(skeleton: fits.HDUList, found: Sequence[WcsSolution], wanted: str) ->
                     "give the HDRNAME or EXTVER of one, or repair the names first (snakedriz wcs check --repair-to)",
                 )
     return best
-
-
-def activate(skeleton: fits.HDUList, solution: WcsSolution, force: bool = False) -> None:
-    """Make a solution of an exposure the primary WCS of all chips, in place; nothing is archived here.
-
-    Parameters
-    ----------
-    skeleton : `~astropy.io.fits.HDUList`
-        The exposure.
-    solution : WcsSolution
-        One of `validation.inspect` of this exposure.
-    force : bool
-        Apply it although it is damaged, as far as it has a WCS for every chip.
-
-    Raises
-    ------
-    SnakedrizError
-        If it is damaged, with what is wrong and what would repair it.
-    """
-    refuse(solution, force)
-    make_active(skeleton, solutions.headerlet_of(skeleton, solution), solution)
 
 
 def refuse(solution: WcsSolution, force: bool) -> None:
@@ -151,17 +110,13 @@ def backup(skeleton: fits.HDUList, found: list[WcsSolution]) -> str:
     active = found[0]
     points = sky_positions.of_solution(skeleton, active)
     for other in found:
-        same = other.where == HEADERLET and other.wcsname == active.wcsname and not other.blocked
-        if (
-            same
-            and sky_positions.difference(sky_positions.of_solution(skeleton, other), points)
-            <= sky_positions.LIMIT_MICROARCSEC
-        ):
-            return other.hdrname
+        if other.where == HEADERLET and other.wcsname == active.wcsname and not other.blocked:
+            apart = sky_positions.difference(sky_positions.of_solution(skeleton, other), points)
+            if apart <= sky_positions.LIMIT_MICROARCSEC:
+                return other.hdrname
     made = solutions.headerlet_of(skeleton, active, descrip="replaced by snakedriz wcs")
-    if (
-        apart := sky_positions.difference(sky_positions.of_headerlet(skeleton, made), points)
-    ) > sky_positions.LIMIT_MICROARCSEC:
+    apart = sky_positions.difference(sky_positions.of_headerlet(skeleton, made), points)
+    if apart > sky_positions.LIMIT_MICROARCSEC:
         raise SnakedrizError(
             f"left untouched: a headerlet of the active WCS differs from it by {apart:.3g} micro-arcsec, so that it "
             "could not be kept",
@@ -190,7 +145,7 @@ def _bytes(headerlet: fits.HDUList) -> bytes:
     return stream.getvalue()
 
 
-def switch(path: str | Path, wanted: str, force: bool = False, dry_run: bool = False) -> Switch:
+def switch(path: str | Path, wanted: str, force: bool = False, dry_run: bool = False) -> Switched:
     """Make another solution that a file carries its active WCS.
 
     The replaced solution stays in the file as an HDRLET; what was changed is kept in the file too (see
@@ -216,7 +171,7 @@ def switch(path: str | Path, wanted: str, force: bool = False, dry_run: bool = F
     return _switch(path, lambda exposure, found: choose(exposure, found, wanted), force, dry_run)
 
 
-def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry_run: bool = False) -> Switch:
+def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry_run: bool = False) -> Switched:
     """Attach a headerlet file to an exposure and make it the active WCS; otherwise as `switch`.
 
     Raises
@@ -260,7 +215,7 @@ def attach(exposure: fits.HDUList, found: Sequence[WcsSolution], headerlet: Head
 def _switch(
     path: str | Path, choose: Callable[[fits.HDUList, list[WcsSolution]], WcsSolution], force: bool, dry_run: bool,
     source: str = "",
-) -> Switch:  # fmt: skip
+) -> Switched:  # fmt: skip
     real = fits_bytes.writable(path)
     parts, problem = fits_bytes.pieces(real)
     if problem:
@@ -278,7 +233,7 @@ def _switch(
         same = sky_positions.difference(predicted, before) <= sky_positions.LIMIT_MICROARCSEC
         if same and chosen.wcsname == found[0].wcsname and not source:
             apart = sky_positions.difference(predicted, before)
-            return Switch(str(path), found[0].wcsname, chosen.wcsname, chosen.label, "", 0.0, apart, False)
+            return Switched(str(path), found[0].wcsname, chosen.wcsname, chosen.label, "", 0.0, apart, False)
         new = solutions.headerlet_of(exposure, chosen)
         archived = backup(exposure, found)
         make_active(exposure, new, chosen)
@@ -286,7 +241,7 @@ def _switch(
             f"snakedriz wcs: {found[0].wcsname or 'no name'} -> {chosen.wcsname or 'no name'}"
         )
         exposure[0].header["NEXTEND"] = len(exposure)  # the journal comes last
-        apart = _prove(path, exposure, predicted)
+        apart = prove(path, exposure, predicted)
     except SnakedrizError as error:
         raise SnakedrizError(f"{path}: {error.reason.removeprefix(f'{path}: ')}", error.remedy) from error
     after = [_piece(hdu, origin.get(id(hdu)), parts) for hdu in exposure]
@@ -295,22 +250,22 @@ def _switch(
     log = undo_records.record(real, parts, after, before, about)
     if not dry_run:
         fits_bytes.rewrite(
-            real, [*(p for _, p in after), log], lambda t: _prove(path, solutions.open_exposure(t), predicted)
+            real, [*(p for _, p in after), log], lambda t: prove(path, solutions.open_exposure(t), predicted)
         )
     moved = np.concatenate([(predicted[c] - before[c]) * [np.cos(np.radians(before[c][0, 1])), 1] for c in before])
-    return Switch(
+    return Switched(
         str(path), found[0].wcsname, chosen.wcsname, source or chosen.label, archived,
         float(np.hypot(*moved.mean(axis=0)) * 3.6e6), apart, True,
         tuple(f"{p.text} (repair: {p.repair})" for p in chosen.problems),
     )  # fmt: skip
 
 
-def _prove(path: str | Path, exposure: fits.HDUList, predicted: sky_positions.Points) -> float:
+def prove(what: object, exposure: fits.HDUList, predicted: sky_positions.Points) -> float:
+    """Return by how much (micro-arcsec) pixels are off predicted positions; raises if they are not the same."""
     apart = sky_positions.difference(sky_positions.of_exposure(exposure), predicted)
     if apart > sky_positions.LIMIT_MICROARCSEC:
         raise SnakedrizError(
-            f"{path}: left untouched: with the new WCS pixels lie {apart:.3g} micro-arcsec from where the solution "
-            "puts them",
+            f"{what}: left untouched: pixels lie {apart:.3g} micro-arcsec from where the new solution puts them",
             _REPORT,
         )
     return apart
