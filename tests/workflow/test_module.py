@@ -1,5 +1,6 @@
 """Another workflow uses this one as a module: under other names, with a prefix, and with a configuration of its own."""
 
+import re
 import shutil
 
 import pytest
@@ -78,3 +79,20 @@ def test_its_targets_and_its_errors_are_there(folders):
     wrong = run_outer(outer, "-n", "--config", "hst={keeep: all}")
     assert wrong.code != 0
     assert "did you mean `keep`?" in wrong.output
+
+
+def test_snakedeploy_finds_the_workflow_and_its_default_target(folders):
+    """It looks for workflow/Snakefile, and takes the configuration as a whole."""
+    own, _ = folders
+    jobs = []
+    for snakefile in ("Snakefile", "workflow/Snakefile"):
+        done = workflow.run_command(
+            own, "-s", str(workflow.ROOT / snakefile), "--configfile", "config.yaml", "-n", "-F"
+        )
+        assert done.code == 0, done.tail
+        jobs.append(dict(re.findall(r"^(\w+) +(\d+)$", done.output, flags=re.M)))
+    assert jobs[0].pop("all") == jobs[1].pop("everything") == "1"
+    assert jobs[0] == jobs[1]
+    catalogue = yaml.safe_load((workflow.ROOT / ".snakemake-workflow-catalog.yml").read_text())
+    assert catalogue["usage"]["software-stack-deployment"]["conda"] is True
+    assert (workflow.ROOT / "config/README.md").exists()

@@ -69,7 +69,7 @@ class Plan:
         self.detectors = settings.load_detectors()
         self.out: str = self.config["output"]
         self.catalogs: dict[str, Mapping[str, Any]] = {entry["name"]: entry for entry in self.config["catalogs"]}
-        self.fetched = FetchedFiles(self, settings.reference_directories(self.config, environ))
+        self.fetched = FetchedFiles(self, settings.reference_directories(self.config.as_dict(), environ))
         self.given = functools.cache(given)
         self.association = functools.cache(self._association)
         self.is_processed = functools.cache(self._is_processed)
