@@ -6,7 +6,7 @@ import pytest
 from astropy.io import fits
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
-from snakedriz.candidates import stages
+from snakedriz.candidates import apriori
 from snakedriz.services import astrometry_db, failures
 from snakedriz.settings.configuration import Services
 
@@ -47,7 +47,7 @@ def test_headerlets_and_index(client, tmp_path, roots):
         index = fetch_db(server, client, tmp_path, roots)
     assert index.meta["unknown"] == [root for root in roots if root == "jnobody1q"]  # and the other has all of its own
     assert sorted(index["wcsname"]) == sorted(NAMES)
-    assert stages.best_flags(tmp_path) == {("jdemo1a1q", NAMES[1])}
+    assert apriori.best_flags(tmp_path) == {("jdemo1a1q", NAMES[1])}
     assert len(list(tmp_path.glob("jdemo1a1q_*_hlet.fits"))) == 3
 
 
@@ -55,7 +55,7 @@ def test_all_unknown(client, tmp_path):
     with serve(database) as server:
         index = fetch_db(server, client, tmp_path, ["jnobody1q"])
     assert len(index) == 0
-    assert stages.best_flags(tmp_path) == set()
+    assert apriori.best_flags(tmp_path) == set()
 
 
 DATABASE = {**EVERY, "404 of a wrong address": failures.Refused}
