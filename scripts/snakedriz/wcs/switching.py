@@ -69,10 +69,9 @@ def refuse(solution: WcsSolution, force: bool) -> None:
     fatal = {"truncated", "chips-missing", "not-a-number", "keyword-missing", "no-chip", "table-missing"}
     bad = [p for p in solution.problems if p.blocks and (not force or p.code in fatal)]
     if bad:
-        found = "; ".join(f"{p.text} (repair: {p.repair})" for p in bad)
         forced = "" if any(p.code in fatal for p in bad) else ", or apply it as it is with --force"
-        remedy = f"repair it, or use another solution{forced}"
-        raise SnakedrizError(f"{solution.label} {solution.wcsname}: {found}", remedy)
+        reason = f"{solution.label} {solution.wcsname}: {'; '.join(map(str, bad))}"
+        raise SnakedrizError(reason, f"repair it, or use another solution{forced}")
 
 
 def make_active(skeleton: fits.HDUList, headerlet: Headerlet, solution: WcsSolution) -> None:
@@ -247,7 +246,7 @@ def _switch(
     return Switched(
         str(path), found[0].wcsname, chosen.wcsname, source or chosen.label, archived,
         float(np.hypot(*moved.mean(axis=0)) * 3.6e6), apart, True,
-        tuple(f"{p.text} (repair: {p.repair})" for p in chosen.problems),
+        tuple(map(str, chosen.problems)),
     )  # fmt: skip
 
 
