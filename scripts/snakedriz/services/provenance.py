@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import email.utils
-import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from snakedriz import __version__
+from snakedriz.artefacts import provenance as artefact
 from snakedriz.artefacts import untyped
-from snakedriz.exposures.fetched import sidecar
+from snakedriz.artefacts.provenance import sidecar
 from snakedriz.files import read_json, sha256
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
@@ -93,38 +92,6 @@ def copy(source: str | Path, target: str | Path) -> None:
     untyped.write(sidecar(target), {**read_json(sidecar(source)), "file": Path(target).name})
 
 
-def _parts(folder: Path, names: Sequence[str]) -> str:
-    """Return the sha256 of what sha256sum says of those files of a folder that were used."""
-    lines = "".join(f"{sha256(folder / name)}  {name}\n" for name in sorted(names))
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def describe(path: str | Path, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what a result may say of a file it was made with.
-
-    Nothing here depends on when, from which address or by whom the file was fetched, or where it lies.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-    meta : mapping, optional
-        Of the table in it, where it is one: a fetched table says itself which service was asked what, so that it may
-        travel without the record beside it.
-
-    Returns
-    -------
-    dict
-        `file` (name), `sha256`, and where known `service`, `version` and `query` (text), else None.
-    """
-    path, meta = Path(path), meta or {}
-    digest = _parts(path, meta.get("parts", ())) if path.is_dir() else sha256(path)
-    found: dict[str, Any] = {"file": path.name, "sha256": digest, "service": None, "version": None, "query": None}
-    record = read_json(sidecar(path)) if sidecar(path).is_file() else {}
-    if record.get("sha256") == digest:  # else the record is of another file that lay here
-        found |= {"service": record["service"], "version": record["service_version"] or None}
-    query = record["query"] if found["service"] else meta.get("query")
-    found["service"] = found["service"] or meta.get("service")
-    if query is not None:
-        found["query"] = json.dumps(dict(query), sort_keys=True)
-    return found
+def describe(path: str | Path, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:  # TRANSITION
+    """As `artefacts.provenance.describe`, in JSON form."""
+    return artefact.describe(path, meta).to_json()
