@@ -7,9 +7,10 @@ import pytest
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.catalogs import reference
-from snakedriz.services import area, catalogs, failures, provenance, stsci_catalogs
+from snakedriz.geometry import Cone
+from snakedriz.services import catalogs, failures, provenance, stsci_catalogs
 
-CONE = area.Cone(10.0, -60.0, 0.05)
+CONE = Cone(10.0, -60.0, 0.05)
 COLUMNS = "ra,ra_error,dec,dec_error,pmra,pmra_error,pmdec,pmdec_error,mag,objID,epoch"
 ROWS = [
     "10.01,0.1,-60.01,0.2,5.5,0.1,-3.25,0.1,18.5,4611686018427387905,2016.0",
@@ -144,15 +145,6 @@ def test_provenance(client, tmp_path):
     assert described["sha256"] == record["sha256"]
     assert "when" not in described
     assert "127.0.0.1" not in json.dumps(described)
-
-
-def test_a_field_too_small_is_refused(client, tmp_path):
-    with serve(lambda request: csv()) as server:
-        table = fetch(server, client, tmp_path / "c.ecsv")
-    inside = np.array([(10.0, -60.0), (10.01, -60.0), (10.0, -60.01)])
-    area.check_covers(table, "c.ecsv", [inside])
-    with pytest.raises(ValueError, match="does not cover"):
-        area.check_covers(table, "c.ecsv", [inside + np.array([0, 0.1])])
 
 
 @pytest.mark.parametrize(

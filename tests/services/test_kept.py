@@ -1,65 +1,12 @@
-"""What is kept of a visit and whether it covers its exposures; the cache that workflows share."""
+"""The cache that workflows share."""
 
 import threading
 
 import pytest
 from astropy.table import Table
 from helpers.loopback import Reply, serve
-from snakedriz.exposures import fetched
-from snakedriz.exposures.association import FileIndex
-from snakedriz.services import addresses, area, cache, catalogs, failures, provenance
-
-ROOTS = ["jdemo1a1q", "jdemo1a2q"]
-
-
-def put(path, **meta):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Table({"rootname": ["x"]}, meta=meta).write(path, format="ascii.ecsv", overwrite=True)
-    return path
-
-
-@pytest.fixture
-def index(small_visit):
-    return FileIndex(small_visit.flc[0].parent)
-
-
-@pytest.mark.parametrize("kind", ["headerlets", "offsets"])
-def test_what_is_asked_for_is_what_nothing_covers(tmp_path, index, kind):
-    first = fetched.first(tmp_path, kind, "jdemo1")
-    assert fetched.tables(tmp_path, kind, "jdemo1", index, ROOTS) == ([], first)
-    put(first, rootnames=ROOTS[:1])
-    there, missing = fetched.tables(tmp_path, kind, "jdemo1", index, ROOTS)
-    assert there == [first]
-    assert fetched.tables(tmp_path, kind, "jdemo1", index, ROOTS[:1]) == ([first], None)
-    put(missing, rootnames=ROOTS[1:])
-    assert fetched.tables(tmp_path, kind, "jdemo1", index, ROOTS) == (sorted([first, missing]), None)
-    assert fetched.tables(tmp_path, kind, "jdemo1", index, ["jelse1a1q"])[1] is None  # of another visit: not here
-
-
-def test_a_table_that_a_person_put_there_covers_all(tmp_path, index):
-    put(fetched.first(tmp_path, "offsets", "jdemo1"))
-    assert fetched.tables(tmp_path, "offsets", "jdemo1", index, ROOTS)[1] is None
-
-
-def test_the_smallest_catalogue_that_covers_the_visit(tmp_path, index, small_visit):
-    cone = area.cone(small_visit.flc)
-    first = fetched.first(tmp_path, "catalogs", "jdemo1", "G")
-    assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (None, first)
-    put(first, field=[cone.ra + 1.0, cone.dec, cone.radius])
-    nothing, missing = fetched.catalog(tmp_path, "jdemo1", index, "G")
-    assert nothing is None
-    put(missing, field=[cone.ra, cone.dec, cone.radius])
-    put(fetched.further(first, "larger"), field=[cone.ra, cone.dec, 1.0])
-    assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (missing, None)
-    put(first)  # put there by hand: it says no field
-    assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (first, None)
-
-
-def test_visits_that_the_user_groups_are_fetched_together():
-    group = [["jdemo1010", "jelse2010"], ["jthird010"]]
-    assert [fetched.visit(root, group) for root in ("jelse2a1q", "jdemo1010", "jthird010", "jalone010")] == [
-        "jdemo1", "jdemo1", "jthird", "jalone",
-    ]  # fmt: skip
+from snakedriz.geometry import Cone
+from snakedriz.services import addresses, cache, catalogs, failures, provenance
 
 
 def test_one_asks_and_the_others_wait(tmp_path):
@@ -103,7 +50,7 @@ def test_neither_failed_nor_partial_nor_damaged_answers_are_served(tmp_path):
 
 def test_the_same_files_with_and_without_a_cache(client, tmp_path):
     answer = Reply(b"# 1\r\nra,dec,mag\r\n10.0,-60.0,15\r\n", "text/csv")
-    cone = area.Cone(10.0, -60.0, 0.05)
+    cone = Cone(10.0, -60.0, 0.05)
     with serve(lambda request: answer) as server:
         for name, where in (("a", None), ("b", str(tmp_path / "cache")), ("c", str(tmp_path / "cache"))):
             config = {"catalogs": server.url, "cache": where}

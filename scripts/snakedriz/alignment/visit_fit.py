@@ -21,13 +21,13 @@ from snakedriz import settings
 from snakedriz.alignment import matching
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.fitting import Fit, NoFitError, run
-from snakedriz.alignment.linear_fit import limits
 from snakedriz.alignment.relative_alignment import tie
 from snakedriz.alignment.tangent_plane import Member, merge
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.guiding import Guiding, donor
 from snakedriz.exposures.skeleton import science_extensions
 from snakedriz.fits_headers.rootnames import ExposureKey
+from snakedriz.statistics import limits
 
 Array = NDArray[np.float64]
 SCHEMA = "visit_fit/1"

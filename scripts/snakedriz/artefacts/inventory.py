@@ -22,17 +22,10 @@ class ChipRecord(Record):
     all_zero: Switch | None
 
 
-class ExposureRecord(Record):
-    """One exposure: its files, whether they can be used, and facts of its headers."""
+class HeaderFacts(Record):
+    """What the primary header of an exposure says; null where it says nothing."""
 
     rootname: str
-    raw: str | None = Field(description="path")
-    flt: str | None = Field(description="path; null where it is missing or left aside")
-    flc: str | None = Field(description="path; null where it is missing or left aside")
-    used: Switch = Field(description="goes into the products")
-    alignable: Switch = Field(description="sources are looked for in it")
-    reason: str = Field(description="why not used, or not alignable")
-    warnings: Sequence[str]
     instrument: str | None
     detector: str | None
     filter: str = Field(description="as the FILTER column of MDRIZTAB has it")
@@ -51,9 +44,26 @@ class ExposureRecord(Record):
     d2imfile: str | None
     npolfile: str | None
     mdriztab: str | None
+
+
+class ExposureFacts(HeaderFacts):
+    """What is known of an exposure before anything is decided about it."""
+
     wcsname: str | None = Field(description="of SCI,1, as found")
     all_zero: Switch | None
     chips: Sequence[ChipRecord]
+
+
+class ExposureRecord(ExposureFacts):
+    """One exposure: its files, whether they can be used, and facts of its headers."""
+
+    raw: str | None = Field(description="path")
+    flt: str | None = Field(description="path; null where it is missing or left aside")
+    flc: str | None = Field(description="path; null where it is missing or left aside")
+    used: Switch = Field(description="goes into the products")
+    alignable: Switch = Field(description="sources are looked for in it")
+    reason: str = Field(description="why not used, or not alignable")
+    warnings: Sequence[str]
 
     def file(self, kind: Kind) -> str:
         """Return the path of its calibrated file of a kind; raises `KeyError` if it has none."""

@@ -10,8 +10,9 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
+from snakedriz.artefacts.provenance import describe
 from snakedriz.catalogs import parquet, reference
-from snakedriz.services import area, provenance
+from snakedriz.exposures import coverage
 
 #: Columns of shape (rows, exposures): RA, DEC (deg) and sigma (mas) at the mid-time of each of `meta["exposures"]`.
 AT_EXPOSURES = ("exposure_RA", "exposure_DEC", "exposure_sigma")
@@ -46,21 +47,21 @@ def in_field(
     -------
     `~astropy.table.Table`
         At the mean of the epochs, with the columns `AT_EXPOSURES` and, in `meta`, `exposures` (rootnames) and `epochs`;
-        `source`, what `services.provenance.describe` says of the file.
+        `source`, what `artefacts.provenance.describe` says of the file.
 
     Raises
     ------
     SnakedrizError
-        As `reference.load_catalog` and `services.area.check_covers`.
+        As `reference.load_catalog` and `coverage.check_covers`.
     """
     box = parquet.around(polygons, margin_arcsec + FASTEST_ARCSEC) if polygons else None
     table = reference.load_catalog(file, name, box)
-    table.meta["source"] = provenance.describe(file, table.meta)
+    table.meta["source"] = describe(file, table.meta).to_json()
     if options.get("epoch") is not None:
         table["epoch"][~np.isfinite(table["epoch"])] = options["epoch"]
     if not polygons:
         return table[:0]
-    area.check_covers(table, file, polygons)
+    coverage.check_covers(table, file, polygons)
     years = list(epochs.values())
     policy, parallax = str(options.get("without_pm") or "keep"), bool(options.get("parallax"))
     table = reference.cut_to_footprint(table, polygons, margin_arcsec + _farthest(table, years))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from snakedriz.catalogs import parquet
 from snakedriz.errors import SnakedrizError
+from snakedriz.geometry import mean_direction, sky_to_plane
 
 #: Normal form: column, unit, dtype, and the names (lower case) under which catalogues carry it, best first.
 COLUMNS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
@@ -338,53 +338,16 @@ def cut_to_footprint(
         if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
             raise SnakedrizError(f"an outline needs at least three corners (RA, DEC), not an array of {corners.shape}")
         centre = mean_direction(corners)
-        x, y, front = tangent_plane(ra, dec, *centre)
-        cx, cy, _ = tangent_plane(corners[:, 0], corners[:, 1], *centre)
+        x, y, front = sky_to_plane(ra, dec, *centre)
+        cx, cy, _ = sky_to_plane(corners[:, 0], corners[:, 1], *centre)
         hull = ConvexHull(np.column_stack([cx, cy]))
-        # Facets are a x + b y + c <= 0 inside, with unit normals: c is a distance in the plane's unit, arcsec.
+        # Facets are a x + b y + c <= 0 inside, with unit normals: c is a distance in the plane's unit, deg.
         distance = np.max(
             hull.equations[:, 0, None] * x + hull.equations[:, 1, None] * y + hull.equations[:, 2, None], axis=0
         )
-        inside |= front & (distance <= margin_arcsec)
+        inside |= front & (distance <= margin_arcsec / 3600.0)
     out = table[inside]
     order = np.lexsort((out["DEC"], out["RA"], np.nan_to_num(np.asarray(out["mag"], dtype=float), nan=np.inf)))
     out = out[order]
     out.meta["in_field"] = len(out)
     return out
-
-
-def mean_direction(corners: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the mean direction (RA, DEC in deg) of directions, shape (n, 2), as unit vectors."""
-    ra, dec = np.radians(corners).T
-    x, y, z = (np.cos(dec) * np.cos(ra)).mean(), (np.cos(dec) * np.sin(ra)).mean(), np.sin(dec).mean()
-    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
-
-
-def tangent_plane(
-    ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Project onto the plane tangent at (ra0, dec0), gnomonic (Calabretta & Greisen 2002, A&A 395, 1077, eq. 54).
-
-    Parameters
-    ----------
-    ra, dec : arrays, shape (n,)
-        Deg.
-    ra0, dec0 : float
-        Deg.
-
-    Returns
-    -------
-    xi, eta : arrays
-        Towards east and north, arcsec.
-    front : boolean array
-        Whether the direction lies in the hemisphere of the plane; the others' coordinates mean nothing.
-    """
-    a, d = np.radians(np.asarray(ra, dtype=float) - ra0), np.radians(np.asarray(dec, dtype=float))
-    d0 = np.radians(dec0)
-    cosine = np.sin(d) * np.sin(d0) + np.cos(d) * np.cos(d0) * np.cos(a)
-    front = cosine > 0.1
-    safe: NDArray[Any] = np.where(front, cosine, 1.0)
-    scale = np.degrees(1.0) * 3600.0
-    xi = np.cos(d) * np.sin(a) / safe * scale
-    eta = (np.sin(d) * np.cos(d0) - np.cos(d) * np.sin(d0) * np.cos(a)) / safe * scale
-    return xi, eta, front

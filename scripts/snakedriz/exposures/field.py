@@ -10,6 +10,7 @@ from astropy.io import fits
 
 from snakedriz.exposures.skeleton import science_extensions
 from snakedriz.fits_headers.rootnames import ExposureKey
+from snakedriz.geometry import chip_corners
 
 
 def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
@@ -17,8 +18,7 @@ def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
     from stwcs.wcsutil import HSTWCS
 
     ny, nx = exposure["SCI", chip].shape
-    corners = np.array([(-0.5, -0.5), (nx - 0.5, -0.5), (nx - 0.5, ny - 0.5), (-0.5, ny - 0.5)])
-    return HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(corners, 0)
+    return HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(chip_corners(nx, ny), 0)
 
 
 def outlines(skeletons: Mapping[ExposureKey, fits.HDUList]) -> list[np.ndarray]:

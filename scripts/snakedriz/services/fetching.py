@@ -11,10 +11,11 @@ from astropy.table import Table
 
 from snakedriz import settings
 from snakedriz.errors import SnakedrizError
-from snakedriz.exposures import association, fetched
+from snakedriz.exposures import association, coverage, fetched
+from snakedriz.exposures.visits import Group, Visits, observed_visit
 from snakedriz.files import sha256, write_table
 from snakedriz.fits_headers.rootnames import KINDS
-from snakedriz.services import archive, area, astrometry_db, catalogs, crds_files, guide_stars
+from snakedriz.services import archive, astrometry_db, catalogs, crds_files, guide_stars
 
 #: What belongs in each folder of fetched files, for a person without a connection.
 CONTENTS = {
@@ -50,14 +51,14 @@ class Keeper:
         self.config, self.environ = config, environ
         self.services = config["services"]
         self.folder = Path(config["fetched"])
-        self.group = config["visit"]["group"]
+        self.visits = Visits(config["visit"]["group"])
 
     def _index(self) -> association.FileIndex:
         return association.FileIndex(self.config["input"], exclude=[self.config["output"]])
 
     def _exposures(self, visit: str) -> dict[str, str]:
         """Return one calibrated file of every exposure of a visit, by rootname."""
-        found = fetched.exposures(self._index(), visit, self.group)
+        found = fetched.exposures(self._index(), visit, self.visits)
         if not found:
             raise SnakedrizError(f"{self.config['input']}: has no exposure (FLT, FLC) of the visit {visit}")
         return found
@@ -69,7 +70,7 @@ class Keeper:
     def catalog(self, path: str | Path, visit: str, name: str) -> None:
         """Fetch a reference catalogue for all exposures of a visit."""
         source = next(entry["service"] for entry in self.config["catalogs"] if entry["name"] == name)
-        cone = area.cone(self._exposures(visit).values())
+        cone = coverage.cone(self._exposures(visit).values())
         catalogs.fetch(path, name, source, cone, self.services, self.environ)
 
     def headerlets(self, index: str | Path, visit: str) -> None:
@@ -111,7 +112,7 @@ class Keeper:
             found = archive.fetch(name, folder, self.services, self.environ, kinds, have)
             rows += [(name, file, path, sha256(path)) for file, path in sorted(found.items())]
             have |= found
-        for visit in sorted({fetched.visit(name, self.group) for name in names}):
+        for visit in sorted({self.visits.fetched_with(name) for name in names}):
             self._rest(visit)
         _listing(Path(listing), ("association", "name", "path", "sha256"), rows)
 
@@ -122,12 +123,12 @@ class Keeper:
         index = self._index()
         for entry in self.config["catalogs"]:
             if entry.get("service"):
-                _, to_come = fetched.catalog(self.folder, visit, index, entry["name"], self.group)
+                _, to_come = fetched.catalog(self.folder, visit, index, entry["name"], self.visits)
                 if to_come:
                     self.catalog(to_come, visit, entry["name"])
         for kind, fetch in (("headerlets", self.headerlets), ("offsets", self.offsets)):
             if self.config["solutions"][kind] == "fetch":
-                _, to_come = fetched.tables(self.folder, kind, visit, index, list(self._exposures(visit)), self.group)
+                _, to_come = fetched.tables(self.folder, kind, visit, index, list(self._exposures(visit)), self.visits)
                 if to_come:
                     fetch(to_come, visit)
 
@@ -136,7 +137,7 @@ def _listing(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) 
     write_table(path, Table(rows=list(rows) or None, names=columns, dtype=[str] * len(columns)))
 
 
-def refuse(file: str, folder: str, inputs: str, output: str, group: fetched.Group) -> NoReturn:
+def refuse(file: str, folder: str, inputs: str, output: str, group: Group) -> NoReturn:
     """Say what is missing.
 
     Parameters
@@ -163,8 +164,8 @@ def refuse(file: str, folder: str, inputs: str, output: str, group: fetched.Grou
     path = Path(folder) / file
     there = fetched.files(path.with_name(KEYED.sub("", path.stem) + path.suffix)) if kind in CONTENTS else []
     if there:
-        visit = path.parent.name if kind == "headerlets" else path.name[:6]
-        exposures = fetched.exposures(association.FileIndex(inputs, exclude=[output]), visit, group)
+        visit = path.parent.name if kind == "headerlets" else observed_visit(path.name)
+        exposures = fetched.exposures(association.FileIndex(inputs, exclude=[output]), visit, Visits(group))
         if kind == "catalogs":
             shown = [f"{one} (within {cone.radius} deg of {cone.ra}, {cone.dec})" for one in there
                      if (cone := fetched.field(one))]  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 
 from astropy.table import Table
 
+from snakedriz.geometry import Cone
 from snakedriz.services import failures
-from snakedriz.services.area import Cone
 from snakedriz.services.failures import ServiceError
 from snakedriz.services.transport import Client
 

@@ -13,6 +13,7 @@ from astropy.table import Table
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import science_extensions
+from snakedriz.geometry import orientation
 from snakedriz.wcs import headerlets
 
 #: The columns of the guide-star service's reply; sky columns in degrees.
@@ -127,5 +128,5 @@ def set_linear_wcs(header: fits.Header, crval: np.ndarray, cd: np.ndarray, wcsna
     for i in range(2):
         for j in range(2):
             header[f"CD{i + 1}_{j + 1}"] = float(cd[i][j])
-    header["ORIENTAT"] = float(np.degrees(np.arctan2(cd[0][1], cd[1][1])))
+    header["ORIENTAT"] = orientation(cd)
     header["WCSNAME"] = wcsname
