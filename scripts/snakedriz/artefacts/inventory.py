@@ -10,6 +10,7 @@ from pydantic import Field
 from snakedriz.artefacts.base import Amount, Artefact, Integer, Number, Record, Sha256, Switch, schema
 
 Kind = Literal["flc", "flt"]
+Origin = Literal["mdriztab", "fallback", "pipeline", "exposure-time ratio", "config"]
 
 
 class ChipRecord(Record):
@@ -94,7 +95,7 @@ class DrizzleParameters(Record):
     """Parameters of AstroDrizzle, and where each is from."""
 
     parameters: dict[str, Switch | Amount | str | None]
-    origin: dict[str, Literal["mdriztab", "fallback", "pipeline", "exposure-time ratio", "config"]]
+    origin: dict[str, Origin]
     mdriztab: str | None = Field(description="path of the table used")
 
 
