@@ -73,27 +73,11 @@ def in_field(
     mean.meta.update(exposures=list(epochs), epochs=[float(epochs[root]) for root in epochs])
     if not len(mean):
         return mean  # astropy cannot read a column of vectors without rows back from ECSV
-    each = at_epochs(table[rows], epochs, parallax=parallax)
+    kept = table[rows]
+    each = {root: reference.at_epoch(kept, epoch, parallax=parallax) for root, epoch in epochs.items()}
     for column, own in zip(AT_EXPOSURES, ("RA", "DEC", "sigma"), strict=True):
         mean[column] = np.column_stack([np.asarray(each[root][own], dtype=float) for root in epochs])
     return mean
-
-
-def at_epochs(
-    table: Table, epochs: Mapping[str, float], pm_policy: str = "keep", parallax: bool = False
-) -> dict[str, Table]:
-    """Move a catalogue to the mid-time of each exposure: `reference.at_epoch` by rootname.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        From `reference.load_catalog`.
-    epochs : mapping
-        From rootname to Julian year (`field.epoch`).
-    pm_policy, parallax
-        As for `reference.at_epoch`.
-    """
-    return {root: reference.at_epoch(table, epoch, pm_policy, parallax) for root, epoch in sorted(epochs.items())}
 
 
 def _farthest(table: Table, years: Sequence[float]) -> float:

@@ -119,7 +119,7 @@ class FileIndex:
 
 
 @dataclass(frozen=True)
-class Member:
+class AssociationMember:
     """One exposure of an association: rootname (lower case), MEMTYPE (upper case) and MEMPRSNT."""
 
     rootname: str
@@ -139,7 +139,7 @@ class Association:
         ``association`` or ``single``.
     table : str or None
         Path of the association table.
-    members : tuple of Member
+    members : tuple of AssociationMember
         Exposures in the order of the table, those not present included.
     product : str
         Rootname of the final product, which may differ from the table's.
@@ -159,7 +159,7 @@ class Association:
     name: str
     kind: Literal["association", "single"]
     table: str | None
-    members: tuple[Member, ...]
+    members: tuple[AssociationMember, ...]
     product: str
     subproducts: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = ()
@@ -263,8 +263,8 @@ def read(index: FileIndex, name: str) -> Association:
 def _read_table(index: FileIndex, root: str) -> Association:
     table = index.get(root, "asn")
     if table is None:
-        return Association(root, "single", None, (Member(root, "SINGLE", True),), root)
-    members: dict[str, Member] = {}
+        return Association(root, "single", None, (AssociationMember(root, "SINGLE", True),), root)
+    members: dict[str, AssociationMember] = {}
     products: list[tuple[str, str]] = []
     for number, row in enumerate(table_rows(table, ("MEMNAME", "MEMTYPE", "MEMPRSNT")), start=1):
         missing = {"MEMNAME", "MEMTYPE"} - set(row)
@@ -282,7 +282,7 @@ def _read_table(index: FileIndex, root: str) -> Association:
         if kind.startswith("PROD"):
             products.append((kind, member))
         elif kind.startswith("EXP"):
-            members.setdefault(member, Member(member, kind, row.get("MEMPRSNT", True)))
+            members.setdefault(member, AssociationMember(member, kind, row.get("MEMPRSNT", True)))
     if not members:
         raise SnakedrizError(f"{table}: names no exposure (no row with a MEMTYPE that begins with EXP)", TABLE_REMEDY)
     product = _product(root, products)

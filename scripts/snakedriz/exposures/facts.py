@@ -12,10 +12,9 @@ import numpy as np
 from snakedriz.artefacts.inventory import ChipRecord, ExposureFacts, HeaderFacts
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import screening
-from snakedriz.fits_headers.fast_header import Unit, units
+from snakedriz.fits_headers.fast_header import AGAIN, HeaderUnit, units
 from snakedriz.fits_headers.rootnames import ExposureKey
 
-REMEDY = "fetch the file again"
 #: Detectors with two chips when the whole of them is read.
 TWO_CHIPS = {("ACS", "WFC"), ("WFC3", "UVIS")}
 _DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -91,20 +90,22 @@ def headers(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return found[0].cards, [unit.cards for unit in found[1:] if unit.name[0] == "SCI"]
 
 
-def _check_extensions(path: str | Path, primary: Mapping[str, Any], found: list[Unit], science: list[Unit]) -> None:
+def _check_extensions(
+    path: str | Path, primary: Mapping[str, Any], found: list[HeaderUnit], science: list[HeaderUnit]
+) -> None:
     have = {unit.name for unit in found[1:]}
     listed = ", ".join(f"{name or 'unnamed'},{version}" for name, version in (u.name for u in found[1:])) or "none"
     if not science:
-        raise SnakedrizError(f"{path}: expected an extension SCI,1, found these extensions: {listed}", REMEDY)
+        raise SnakedrizError(f"{path}: expected an extension SCI,1, found these extensions: {listed}", AGAIN)
     lacking = [f"DQ,{unit.name[1]}" for unit in science if ("DQ", unit.name[1]) not in have]
     if lacking:
-        raise SnakedrizError(f"{path}: expected the extension {' and '.join(lacking)}, found these: {listed}", REMEDY)
+        raise SnakedrizError(f"{path}: expected the extension {' and '.join(lacking)}, found these: {listed}", AGAIN)
     for unit in science:
         if unit.cards.get("XTENSION") != "IMAGE":
             found_there = f"{path}: SCI,{unit.name[1]} is not an image but {unit.cards.get('XTENSION')}"
             if unit.cards.get("ZIMAGE"):
                 raise SnakedrizError(f"{found_there}: tile-compressed", "uncompress the file with funpack")
-            raise SnakedrizError(found_there, REMEDY)
+            raise SnakedrizError(found_there, AGAIN)
     # A file cut between two extensions looks whole. NEXTEND alone does not prove it: deleting headerlets leaves it as
     # it was, so only a missing chip counts.
     announced, kind = primary.get("NEXTEND"), (primary.get("INSTRUME"), primary.get("DETECTOR"))
@@ -113,22 +114,22 @@ def _check_extensions(path: str | Path, primary: Mapping[str, Any], found: list[
         raise SnakedrizError(
             f"{path}: truncated: its header announces {announced} extensions, found {len(found) - 1} ({listed}), and "
             "one of the two chips is missing",
-            REMEDY,
+            AGAIN,
         )
 
 
-def _shape(unit: Unit, path: str | Path) -> tuple[int, int]:
+def _shape(unit: HeaderUnit, path: str | Path) -> tuple[int, int]:
     naxis = unit.cards.get("NAXIS")
     if naxis == 2 and unit.data_size:
         return int(unit.cards["NAXIS2"]), int(unit.cards["NAXIS1"])
     if naxis == 0 and unit.cards.get("NPIX1") and unit.cards.get("NPIX2"):  # an array of one value, kept in PIXVALUE
         return int(unit.cards["NPIX2"]), int(unit.cards["NPIX1"])
     raise SnakedrizError(
-        f"{path}: SCI,{unit.name[1]} has no pixels (NAXIS = {naxis}), expected an image with 2 axes", REMEDY
+        f"{path}: SCI,{unit.name[1]} has no pixels (NAXIS = {naxis}), expected an image with 2 axes", AGAIN
     )
 
 
-def _all_zero(path: str | Path, unit: Unit) -> bool:
+def _all_zero(path: str | Path, unit: HeaderUnit) -> bool:
     """Whether no pixel is finite and different from zero; reading stops at the first piece that has one."""
     cards = unit.cards
     if not unit.data_size:

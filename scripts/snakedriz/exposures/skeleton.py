@@ -155,9 +155,11 @@ def read_bundle(path: str | Path, owners: Collection[ExposureKey] | None = None)
         If an exposure asked for is not in the bundle.
     """
     found: Skeletons = {}
+    held: dict[ExposureKey, None] = {}
     with fits.open(path, memmap=False) as bundle:
         for hdu in bundle[1:]:
             owner = ExposureKey.parse(hdu.header[_OWNER])
+            held[owner] = None
             if owners is not None and owner not in owners:
                 continue
             name, _ = extension_name(hdu)
@@ -176,7 +178,7 @@ def read_bundle(path: str | Path, owners: Collection[ExposureKey] | None = None)
     for owner in owners or []:
         if owner not in found:
             raise SnakedrizError(
-                f"{path}: has no exposure {owner}, only {', '.join(map(str, sorted(found))) or 'none'}",
+                f"{path}: has no exposure {owner}, only {', '.join(map(str, held)) or 'none'}",
                 "remove the file and run again",
             )
     return found
