@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from helpers.shared_data import shared
+from helpers.sky import corners
 from helpers.small_exposures import write_exposure
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
@@ -74,3 +75,20 @@ def test_a_joined_exposure_has_the_pixels_and_the_flags_given(tmp_path):
         np.testing.assert_array_equal(made["SCI", 2].data, given["SCI", 2].data)
         np.testing.assert_array_equal(made["DQ", 2].data, given["DQ", 2].data + 8)
         assert (made[0].header["NEXTEND"], made["SCI", 1].header["WCSNAME"]) == (4, "NEW")
+
+
+def test_bundle_and_join_keep_wcs_headers_and_pixels(small_visit, default_skeletons, tmp_path):
+    bundle = tmp_path / "wcs.fits"
+    skeleton.write_bundle(bundle, default_skeletons, {"OUTCOME": "ok"})
+    back = skeleton.read_bundle(bundle)
+    assert list(back) == list(default_skeletons)
+    source = small_visit.flc[0]
+    out = tmp_path / source.name
+    skeleton.join(back[ExposureKey.parse(source)], source, out)
+    with fits.open(out) as made, fits.open(source) as given:
+        np.testing.assert_array_equal(corners(made), corners(default_skeletons[ExposureKey.parse(source)]))
+        for hdu in given[1:]:
+            name = skeleton.extension_name(hdu)
+            np.testing.assert_array_equal(made[name].data, hdu.data)
+            assert made[name].data.dtype == hdu.data.dtype
+        assert made[0].header["EXPTIME"] == given[0].header["EXPTIME"]

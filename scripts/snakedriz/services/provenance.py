@@ -1,4 +1,4 @@
-"""Beside each fetched file: what was asked, of whom, when, what came. And what results say of the files they used."""
+"""The record beside each fetched file: what was asked, of whom, when, what came (`artefacts.provenance`)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 
 from snakedriz import __version__
 from snakedriz.artefacts import provenance as artefact
-from snakedriz.artefacts import untyped
-from snakedriz.artefacts.provenance import sidecar
-from snakedriz.files import read_json, sha256
+from snakedriz.artefacts.provenance import Provenance, ServiceAnswer, sidecar
+from snakedriz.files import sha256
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
 
@@ -39,7 +38,7 @@ def write(
     query: Mapping[str, Any],
     rows: int | None = None,
     version: str = "",
-    answers: Sequence[Mapping[str, Any]] = (),
+    answers: Sequence[ServiceAnswer] = (),
     of: Path | None = None,
 ) -> None:
     """Write the record of a fetched file.
@@ -58,7 +57,7 @@ def write(
         Rows of a table.
     version : str
         What the service says of its version; else its Server header.
-    answers : sequence of mapping, optional
+    answers : sequence of ServiceAnswer
         For a file made of several answers: what each was about and what came. The latest `when` and every `version`
         among them are the file's.
     of : path, optional
@@ -67,29 +66,26 @@ def write(
     """
     path = Path(path)
     content = of or path
-    versions = sorted({str(answer["version"]) for answer in answers if answer.get("version")})
-    untyped.write(
-        sidecar(path),
-        {
-            "schema": "provenance/1",
-            "file": path.name,
-            "service": client.service,
-            "url": public(url),
-            "query": dict(query),
-            "when": max((str(answer["when"]) for answer in answers), default="") or when(client),
-            "rows": rows,
-            "bytes": content.stat().st_size,
-            "sha256": sha256(content),
-            "service_version": version or ", ".join(versions) or server(client),
-            "snakedriz": __version__,
-            "answers": [dict(answer) for answer in answers],
-        },
-    )
+    versions = sorted({answer.version for answer in answers if answer.version})
+    Provenance(
+        file=path.name,
+        service=client.service,
+        url=public(url),
+        query=dict(query),
+        when=max((answer.when for answer in answers), default="") or when(client),
+        rows=rows,
+        bytes=content.stat().st_size,
+        sha256=sha256(content),
+        service_version=version or ", ".join(versions) or server(client),
+        snakedriz=__version__,
+        answers=answers,
+    ).write(sidecar(path))
 
 
 def copy(source: str | Path, target: str | Path) -> None:
     """Copy the record of a file to the record of its copy, under whose name it goes."""
-    untyped.write(sidecar(target), {**read_json(sidecar(source)), "file": Path(target).name})
+    record = Provenance.read(sidecar(source))
+    record.model_copy(update={"file": Path(target).name}).write(sidecar(target))
 
 
 def describe(path: str | Path, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:  # TRANSITION
