@@ -253,7 +253,7 @@ def read(index: FileIndex, name: str) -> Association:
         association = _read_table(index, root)
         if is_wfpc2(index, association):
             return association
-        files = exposure_files(index, association)
+        files = _exposure_files(index, association)
         found, warnings = _kinds(index, association, files)
     except SnakedrizError as error:
         return replace(association, problem=error)
@@ -304,33 +304,18 @@ def _product(root: str, products: Sequence[tuple[str, str]]) -> str:
     return products[0][1] if len({name for _, name in products}) == 1 else root
 
 
-def exposure_files(index: FileIndex, association: Association, strict: bool = True) -> list[ExposureFiles]:
+def _exposure_files(index: FileIndex, association: Association) -> list[ExposureFiles]:
     """Return the files of the exposures that are present, in the order of the table.
-
-    Parameters
-    ----------
-    index : FileIndex
-        Where the files are.
-    association : Association
-        What to look for.
-    strict : bool
-        Whether what is missing or ambiguous is an error; otherwise it is None. Input functions set this to False, so
-        that a bad association fails in its own job and not while the graph is built.
 
     Raises
     ------
     SnakedrizError
-        If `strict`, and an exposure has neither FLT nor FLC or a name occurs in two folders.
+        If an exposure has neither FLT nor FLC, or a name occurs in two folders.
     """
-
-    def path(root: str, kind: str) -> str | None:
-        return index.get(root, kind) if strict or len(index.paths(root, kind)) == 1 else None
-
-    found = [
-        ExposureFiles(root, path(root, "raw"), path(root, "flt"), path(root, "flc")) for root in association.present
-    ]
+    roots = association.present
+    found = [ExposureFiles(root, *(index.get(root, kind) for kind in ("raw", "flt", "flc"))) for root in roots]
     missing = [files.rootname for files in found if files.flt is None and files.flc is None]
-    if missing and strict:
+    if missing:
         raise _missing(index, association, missing, ("flt", "flc"))
     return found
 

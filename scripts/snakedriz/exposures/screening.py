@@ -21,11 +21,6 @@ CALIBRATION = frozenset(
 )  # fmt: skip
 #: Words that may follow them without making a target on the sky of it.
 QUALIFIERS = frozenset(("EARTH", "LAMP", "INT", "INTERNAL", "POSTFLASH", "NM", "GAIN", "TEST", "AND"))
-#: Keywords of the primary header that `screen` looks at.
-PRIMARY_KEYWORDS = (
-    "INSTRUME", "DETECTOR", "OBSTYPE", "IMAGETYP", "DRIZCORR", "MTFLAG", "SCAN_TYP", "TARGNAME", "EXPTIME", "FGSLOCK",
-    "CHINJECT", "FILTER", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2", "QUALITY", "EXPFLAG",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
