@@ -3,20 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 from _job import job
-from snakedriz.artefacts import untyped
-from snakedriz.files import read_json
-from snakedriz.promotion import decision
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.metrics import Metrics
+from snakedriz.artefacts.solution import Solution
+from snakedriz.promotion import promotion
+from snakedriz.settings import configuration
 
 if TYPE_CHECKING:
     snakemake: Any
 
 with job(snakemake):
-    untyped.write(
-        snakemake.output.promotion,
-        decision.promote(
-            read_json(snakemake.input.inventory),
-            [read_json(path) for path in snakemake.input.solutions],
-            [read_json(path) for path in snakemake.input.metrics],
-            snakemake.params.promotion,
-        ),
-    )
+    promotion.promote(
+        Inventory.read(snakemake.input.inventory),
+        [Solution.read(path) for path in snakemake.input.solutions],
+        [Metrics.read(path) for path in snakemake.input.metrics],
+        configuration.Promotion(**snakemake.params.promotion),
+    ).write(snakemake.output.promotion)

@@ -138,7 +138,7 @@ def make(name: str, kind: str, amount: float, trial: int, frames: str) -> Trial:
     options: dict[str, Any] = dict(case.scene)
     if case.stars is not None:
         options["stars"] = int(rng.integers(case.stars[0], case.stars[1] + 1))
-    # config/detectors.yaml: minmed below 6 (IR: 4) exposures, the median where exposure times differ by more than two
+    # detectors.yaml: minmed below 6 (IR: 4) exposures, the median where exposure times differ by more than two
     many = 6 if case.detector == "ACS/WFC" else 4
     options["minmed"] = number < many and max(case.exptimes) <= 2 * min(case.exptimes)
     if case.detector == "ACS/WFC" and number >= many:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from snakedriz.artefacts.verification import ExposureRegistration, PixelEvidence
 
 #: Verdicts, as they are called in tables.
 VERDICTS = {
@@ -31,30 +30,29 @@ def _state(passed: list[bool | None]) -> str:
     return PASSED if passed and None not in passed else UNMEASURABLE
 
 
-def ours(found: Mapping[str, Any]) -> dict[str, str]:
-    """The calibrated and the documented verdict of a metrics.json.
+def ours(found: PixelEvidence) -> dict[str, str]:
+    """The calibrated and the documented verdict of a verification.
 
     The documented one is that of the seed document, focus and similarity alone: without the registration that
     snakedriz's own `documented` policy may fall back on.
     """
-    checks = {check["name"]: check for check in found["checks"]}
-    relevant = [check["passed"] for check in checks.values() if "measured" in check["policy"]]
-    measured = PASSED if found["verified"]["measured"] else (FAILED if False in relevant else UNMEASURABLE)
-    return {"measured": measured, "documented": _state([checks[name]["passed"] for name in ("focus", "similarity")])}
+    passed = {check.name: check.passed for check in found.checks}
+    relevant = [check.passed for check in found.checks if "measured" in (check.policy or ())]
+    measured = PASSED if found.verified["measured"] else (FAILED if False in relevant else UNMEASURABLE)
+    return {"measured": measured, "documented": _state([passed["focus"], passed["similarity"]])}
 
 
-def shift_of(found: Mapping[str, Any], rootname: str) -> dict[str, Any]:
-    """What was measured of one exposure: method, dx, dy (px, exposure minus the others) and their errors."""
-    rows = [row for row in found["registration"]["exposures"] if row["rootname"] == rootname]
-    return {key: rows[0].get(key) for key in ("method", "dx", "dy", "dx_err", "dy_err")}
+def shift_of(found: PixelEvidence, rootname: str) -> ExposureRegistration:
+    """What was measured of one exposure."""
+    return next(row for row in found.registration.exposures if row.rootname == rootname)
 
 
-def numbers_of(found: Mapping[str, Any]) -> dict[str, Any]:
+def numbers_of(found: PixelEvidence) -> dict[str, Any]:
     """Value and limit of the registration check, and values of focus and similarity."""
-    checks = {check["name"]: check for check in found["checks"]}
+    checks = {check.name: check for check in found.checks}
     return {
-        "registration": checks["registration"]["value"], "registration_limit": checks["registration"]["limit"],
-        "focus": checks["focus"]["value"], "similarity": checks["similarity"]["value"],
+        "registration": checks["registration"].value, "registration_limit": checks["registration"].limit,
+        "focus": checks["focus"].value, "similarity": checks["similarity"].value,
     }  # fmt: skip
 
 
@@ -113,12 +111,9 @@ def _or_stop(function: Any, *args: Any, **options: Any) -> Any:
         raise _StopError(str(error)) from error
 
 
-def residual(found: Mapping[str, Any], true: np.ndarray) -> dict[str, Any]:
+def residual(found: ExposureRegistration, true: np.ndarray) -> dict[str, Any]:
     """Measured minus true shift (px) of the displaced exposure, and the errors claimed; None where not measured."""
-    if found["dx"] is None:
+    if found.dx is None or found.dy is None:
         return dict.fromkeys(("off_x", "off_y", "err_x", "err_y"))
-    values = found["dx"] - true[0], found["dy"] - true[1], found["dx_err"], found["dy_err"]
-    return {
-        name: float(value) if math.isfinite(value) else None
-        for name, value in zip(("off_x", "off_y", "err_x", "err_y"), values, strict=True)
-    }
+    off_x, off_y = found.dx - float(true[0]), found.dy - float(true[1])
+    return {"off_x": off_x, "off_y": off_y, "err_x": found.dx_err, "err_y": found.dy_err}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz.verification.frames import Frames, Image, Mask, Single, eroded, noise, source_response
+from snakedriz.verification.frames import Frames, Image, Mask, SingleDrizzle, eroded, noise, source_response
 
 Array = NDArray[np.float64]
 _HALF = 5  # px: half the side of a star's stamp, 2.5 FWHM of HST's PSF
@@ -21,7 +21,7 @@ _GRID = np.mgrid[-_HALF : _HALF + 1, -_HALF : _HALF + 1]
 
 
 @dataclass(frozen=True)
-class Stars:
+class FrameStars:
     """The sources of one image, brightest first.
 
     Attributes
@@ -44,10 +44,10 @@ class Stars:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def of_chip(self, chip: int) -> Stars:
+    def of_chip(self, chip: int) -> FrameStars:
         """Return the sources of one chip."""
         here = self.chips == chip
-        return Stars(self.positions[here], self.places[here], self.touched[here], self.chips[here])
+        return FrameStars(self.positions[here], self.places[here], self.touched[here], self.chips[here])
 
 
 def find(
@@ -123,15 +123,15 @@ def _peak(image: Image, x: NDArray[np.intp], y: NDArray[np.intp]) -> Array:
     return np.asarray(np.max([image[y + dy, x + dx] for dy, dx in _CORE], axis=0) - _sky(image, x, y), dtype=float)
 
 
-def of_single(single: Single, frames: Frames, settings: Mapping[str, Any]) -> Stars:
+def of_single(single: SingleDrizzle, frames: Frames, settings: Mapping[str, Any]) -> FrameStars:
     """Return the sources of a single drizzle, positions in the frame."""
     positions, places = find(single.image, single.covered, settings, single.touched)
     x, y = places.T
     chips = single.chips[y, x] if single.chips.size else np.zeros(len(x))
-    return Stars(frames.tiles.to_frame(positions), places, single.touched[y, x], chips.astype(np.intp))
+    return FrameStars(frames.regions.to_frame(positions), places, single.touched[y, x], chips.astype(np.intp))
 
 
-def of_frames(frames: Frames, settings: Mapping[str, Any]) -> list[Stars]:
+def of_frames(frames: Frames, settings: Mapping[str, Any]) -> list[FrameStars]:
     """Return the sources of every single drizzle (`of_single`)."""
     return frames.each(lambda single: of_single(single, frames, settings), frames.singles)
 

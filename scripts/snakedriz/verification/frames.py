@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from snakedriz.drizzle.singles import CHIP_SHIFT, COVERED, CR_TOUCHED
-from snakedriz.verification import sampled_regions as tiles_
+from snakedriz.verification.sampled_regions import CELL, MOST, SampledRegions, choose
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -25,7 +25,7 @@ _R = TypeVar("_R")
 
 
 @dataclass
-class Single:
+class SingleDrizzle:
     """The single drizzle of one exposure.
 
     Attributes
@@ -73,12 +73,12 @@ class Frames:
         Electrons/s; 0 where not covered.
     covered : ndarray of bool, shape (ny, nx)
         Where the product has weight.
-    singles : list of Single
+    singles : list of SingleDrizzle
     scale : float
         arcsec per pixel.
     response : ndarray of float32, shape (ny, nx)
         `source_response` of the product.
-    tiles : Tiles
+    regions : SampledRegions
         What part of the frame the images show.
     threads : int
         How many threads work on the exposures; the result does not depend on it.
@@ -86,10 +86,10 @@ class Frames:
 
     product: Image
     covered: Mask
-    singles: list[Single] = field(default_factory=list)
+    singles: list[SingleDrizzle] = field(default_factory=list)
     scale: float = 1.0
     response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    tiles: tiles_.Tiles = field(default_factory=lambda: tiles_.Tiles((0, 0)))
+    regions: SampledRegions = field(default_factory=lambda: SampledRegions((0, 0)))
     threads: int = 1
 
     def each(self, function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
@@ -109,14 +109,14 @@ class Frames:
 
 
 def read_product(
-    path: str | Path, tiles: tiles_.Tiles | None = None, offset: tuple[int, int] = (0, 0)
+    path: str | Path, regions: SampledRegions | None = None, offset: tuple[int, int] = (0, 0)
 ) -> tuple[Image, Mask, float]:
     """Read a product, or tiles of it.
 
     Parameters
     ----------
     path : path
-    tiles : Tiles, optional
+    regions : SampledRegions, optional
         Which part; the whole frame without.
     offset : (int, int)
         (y, x) of the tiles in this frame less that in the frame they were chosen on.
@@ -128,7 +128,7 @@ def read_product(
     """
     with fits.open(path, memmap=True) as hdul:
         data = hdul["SCI"].data
-        part = tiles or tiles_.Tiles(data.shape)
+        part = regions or SampledRegions(data.shape)
         image = part.cut(data, offset).astype(np.float32, copy=False)
         covered = np.isfinite(image) & (part.cut(hdul["WHT"].data, offset) > 0)
         scale = float(np.mean(proj_plane_pixel_scales(WCS(hdul["SCI"].header)))) * 3600.0
@@ -184,37 +184,37 @@ def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
         few = versions[:: -(-len(versions) // 4)]
         data = [(hdul["SCI", v].data, hdul["MASK", v].data) for v in versions]
         shape = data[0][0].shape
-        part = tiles_.Tiles(shape)
+        part = SampledRegions(shape)
         found = Frames(np.empty((0, 0), np.float32), np.empty((0, 0), bool), threads=threads)
-        if shape[0] * shape[1] > tiles_.MOST * tiles_.CELL**2:
+        if shape[0] * shape[1] > MOST * CELL**2:
 
             def whole(version: int) -> tuple[Image, Mask]:
                 image = hdul["SCI", version].data.astype(np.float32)
                 image[~np.isfinite(image)] = 0
                 return image, (hdul["MASK", version].data & COVERED) > 0
 
-            part = tiles_.choose(shape, *zip(*found.each(whole, few), strict=True))
+            part = choose(shape, *zip(*found.each(whole, few), strict=True))
 
-        def one(version: int) -> Single:
+        def one(version: int) -> SingleDrizzle:
             header, mask = hdul["SCI", version].header, part.cut(hdul["MASK", version].data)
             image = part.cut(hdul["SCI", version].data).astype(np.float32, copy=False)
             has = ((mask & COVERED) > 0) & np.isfinite(image)
             image[~has] = 0
             part.close_seams(has)
-            return Single(
+            return SingleDrizzle(
                 str(header["ROOTNAME"]), float(header["EXPTIME"]), image, has, (mask & CR_TOUCHED) > 0,
                 (mask >> CHIP_SHIFT).astype(np.uint8), int(header["CRFLAGS"]), int(header["NPIXELS"]),
             )  # fmt: skip
 
         found.singles = found.each(one, versions)
         del data
-    found.tiles = part
+    found.regions = part
     found.product, found.covered, found.scale = read_product(product, part)
     part.close_seams(found.covered)
     return found
 
 
-def of_others(singles: Sequence[Single], index: int) -> tuple[Image, Mask]:
+def of_others(singles: Sequence[SingleDrizzle], index: int) -> tuple[Image, Mask]:
     """Combine other singles so that cosmic rays drop out: the reference that an exposure is compared with.
 
     Three images give their median, two their minimum, per pixel, by how many of them cover it; a cosmic ray is

@@ -24,7 +24,7 @@ _ENOUGH = 40  # blocks with sources; more of them (a nebula, a saturated star) m
 
 
 @dataclass(frozen=True)
-class Tiles:
+class SampledRegions:
     """The tiles of a frame, or the whole frame where `corners` is empty.
 
     Attributes
@@ -110,7 +110,7 @@ def _blocks(frame: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(rows.reshape(ny, nx, _BLOCK).max(axis=2))
 
 
-def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequence[NDArray[Any]]) -> Tiles:
+def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequence[NDArray[Any]]) -> SampledRegions:
     """Choose the tiles of a frame by what at least two of its exposures show.
 
     Parameters
@@ -125,11 +125,11 @@ def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequ
 
     Returns
     -------
-    Tiles
+    SampledRegions
         The whole frame if it is no larger than the mosaic would be, or of fewer than two exposures.
     """
     if shape[0] * shape[1] <= MOST * CELL**2 or len(images) < 2:
-        return Tiles(shape)
+        return SampledRegions(shape)
     highest = []
     for image, cover in zip(images, covered, strict=True):
         sample = image[::4, ::4][cover[::4, ::4]]
@@ -153,4 +153,4 @@ def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequ
             chosen.append((y, x))
     taken = set(chosen)
     chosen += [place for place in order if place not in taken][: MOST - len(chosen)]
-    return Tiles(shape, tuple((y * CORE, x * CORE) for y, x in sorted(chosen)))
+    return SampledRegions(shape, tuple((y * CORE, x * CORE) for y, x in sorted(chosen)))

@@ -58,7 +58,7 @@ def _weights(sigma: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Tiles:
+class TileBounds:
     """Largest and summed absolute values of an image in square tiles, and so of any masked version of it at most.
 
     Attributes
@@ -71,7 +71,7 @@ class Tiles:
     total: NDArray[np.float64]
 
     @classmethod
-    def of(cls, image: Image) -> Tiles:
+    def of(cls, image: Image) -> TileBounds:
         """Tile an image of float32, shape (ny, nx)."""
         magnitude = np.abs(image)
         edges = [np.arange(0, n, _PEAK_TILE) for n in image.shape]
@@ -88,7 +88,7 @@ class Tiles:
         return 1.01 * np.minimum(highest * self.total, area * self.largest)
 
 
-def log_peak(image: Image, mask: Mask, sigma: float, tiles: Tiles) -> tuple[float, tuple[int, int]]:
+def log_peak(image: Image, mask: Mask, sigma: float, tiles: TileBounds) -> tuple[float, tuple[int, int]]:
     """Return the largest |LoG| of a masked image and the first place that has it.
 
     Parameters
@@ -99,7 +99,7 @@ def log_peak(image: Image, mask: Mask, sigma: float, tiles: Tiles) -> tuple[floa
         What is False counts as 0.
     sigma : float
         Width of the Gaussian, px.
-    tiles : Tiles
+    tiles : TileBounds
         Of the image; tells which places cannot hold the peak, which is most of them.
 
     Returns
