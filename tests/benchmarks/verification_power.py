@@ -57,9 +57,10 @@ FIELDS = (
 )  # fmt: skip
 #: Modules that the verdicts come from.
 VERIFICATION = (
-    "alignment/matching", "statistics", "verification/correlation", "verification/cr_census", "verification/focus",
-    "verification/frame_stars", "verification/frames", "verification/registration", "verification/sampled_regions",
-    "verification/similarity", "verification/star_width", "verification/verification",
+    "alignment/matching", "statistics", "verification/correlation", "verification/cr_census",
+    "verification/drizzlepac_numbers", "verification/focus", "verification/frame_stars", "verification/frames",
+    "verification/registration", "verification/sampled_regions", "verification/similarity",
+    "verification/sparse_filters", "verification/star_width", "verification/verification",
 )  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def trial(task: Task) -> dict[str, Any]:
         return {
             "frames": frames, "case": case, "kind": kind, "amount": amount, "trial": number, "edge": edge,
             "exposure": rootname, **power_verdicts.ours(found),
-            **power_verdicts.drizzlepac_verdict(*second, directory, detector), **power_verdicts.numbers_of(found),
+            **power_verdicts.drizzlepac_verdict(*second, detector), **power_verdicts.numbers_of(found),
             "method": shift.method, **power_verdicts.residual(shift, true),
         }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 from pathlib import Path
 
@@ -168,17 +169,12 @@ def test_similarity_to_default_is_that_of_haputils(haputils, tmp_path, corner):
     assert found == float(expected)
 
 
-def _rows(haputils):
-    """Single, product and statistics of each row to try `evaluate_focus` on."""
-    for product in (0.0, 20.0, 79.0, 81.0, 99.0, 101.0, 115.0, 1e4):
-        for std in (0.0, 0.5, 0.53, 5.0, 30.0, 120.0):
-            yield product, FocusStatistics(mean=100.0, std=std, min=90.0, max=110.0)
-
-
 def test_focus_verdict_is_that_of_haputils(haputils):
     functions, _ = haputils
     verdicts = set()
-    for product, stats in _rows(haputils):
+    products, spreads = (0.0, 20.0, 79.0, 81.0, 99.0, 101.0, 115.0, 1e4), (0.0, 0.5, 0.53, 5.0, 30.0, 120.0)
+    for product, std in itertools.product(products, spreads):
+        stats = FocusStatistics(mean=100.0, std=std, min=90.0, max=110.0)
         with np.errstate(all="ignore"):
             expected = bool(functions.evaluate_focus({"stats": stats.to_json(), "prod": [product]}))
         assert drizzlepac_numbers.evaluate_focus(product, stats)[0] is expected, (product, stats)

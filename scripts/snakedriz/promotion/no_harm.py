@@ -46,20 +46,11 @@ def _check(name: str, value: float, limit: float, unit: str, note: str) -> Check
 
 
 def checks(candidate: Metrics, replaced: Sequence[Metrics]) -> list[Check]:
-    """Compare a candidate with those that it would replace.
+    """Compare a candidate with those that it would replace, which have a solution and come after it in the rank.
 
-    Parameters
-    ----------
-    candidate : Metrics
-    replaced : sequence of Metrics
-        Of the candidates that come after it in the order of preference and have a solution.
-
-    Returns
-    -------
-    list of Check
-        `no_harm` (px), `no_harm_width` and `no_harm_offset` (mas, where both have the same catalogue), each against the
-        strictest of the others: its value plus three times the errors of both. Left out where either side could not be
-        measured.
+    The checks are `no_harm` (px), `no_harm_width` and `no_harm_offset` (mas, where both have the same catalogue), each
+    against the strictest of the others: its value plus three times the errors of both. Left out where either side could
+    not be measured.
     """
     shift, width, offset = worst_registration(candidate), _width(candidate), _offset(candidate)
     shifts, widths, offsets = [], [], []

@@ -154,13 +154,7 @@ def promote(
     never wins. Where none is verified the default is what is left. What is not ranked is measured and listed, and
     promoted only where the user chooses it.
 
-    Parameters
-    ----------
-    inventory : Inventory
-    solutions, metrics : sequences of Solution and Metrics
-        Of the candidates, in the same order.
-    settings : Promotion
-        Of the configuration.
+    `solutions` and `metrics` are the candidates', in the same order; `settings` is `promotion` of the configuration.
 
     Raises
     ------

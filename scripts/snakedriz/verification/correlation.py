@@ -142,25 +142,11 @@ def _summits(surfaces: Array, peak: Place) -> Array:
 
 
 def measure(single: Image, others: Image, both: Mask, settings: Mapping[str, Any]) -> Shift | None:
-    """Measure the shift of an image against another.
+    """Measure the shift of an image against another, which are sky-subtracted and on one grid, where both have data.
 
-    Parameters
-    ----------
-    single, others : ndarrays of float32, shape (ny, nx)
-        Sky-subtracted, on one grid.
-    both : ndarray of bool
-        Where both have data.
-    settings : mapping
-        `search_px`, `least_patches`, `least_contrast`, `correlation_sigma_px`.
+    `settings` has `search_px`, `least_patches`, `least_contrast` and `correlation_sigma_px`. None if there are fewer
+    than `least_patches`, or their correlation does not exceed that of unrelated places by `least_contrast`.
 
-    Returns
-    -------
-    Shift or None
-        None if there are fewer than `least_patches`, or their correlation does not exceed that of unrelated places by
-        `least_contrast`.
-
-    Notes
-    -----
     Errors are the jackknife's over patches, with as many degrees of freedom as patches that carry the peak: (sum of
     their parts)^2 / sum of squares.
     """

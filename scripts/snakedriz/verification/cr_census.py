@@ -21,13 +21,8 @@ def measure(
 ) -> list[CosmicRayCount]:
     """Count flagged detector pixels.
 
-    Parameters
-    ----------
-    frames : Frames
-    settings : mapping
-        `cr_rate`: share of the pixels that cosmic rays hit per second, as the detector's handbook has it.
-    default : sequence of CosmicRayCount
-        The default candidate's, for the others.
+    `settings` has `cr_rate`, the share of the pixels that cosmic rays hit per second, as the detector's handbook has
+    it; `default` is the default candidate's count, for the others.
     """
     shares = [single.flagged / max(single.pixels, 1) for single in frames.singles]
     rates = [share / single.exptime for share, single in zip(shares, frames.singles, strict=True)]

@@ -45,13 +45,7 @@ OVERLAP_LIMIT, SIMILARITY_LIMIT, FOCUS_TOLERANCE = 1.0, 1.0, 0.8
 
 
 def focus_sigma(instrument: str, detector: str) -> float:
-    """Return the width of drizzlepac's focus filter, px.
-
-    Raises
-    ------
-    SnakedrizError
-        For a detector that drizzlepac has none for.
-    """
+    """Return the width of drizzlepac's focus filter, px; `SnakedrizError` for a detector that it has none for."""
     name = f"{instrument}/{detector}".upper()
     if name not in FOCUS_SIGMA:
         raise SnakedrizError(
@@ -63,22 +57,11 @@ def focus_sigma(instrument: str, detector: str) -> float:
 
 @dataclass(frozen=True)
 class DrizzledImages:
-    """What a candidate was drizzled to, on one grid.
+    """What a candidate was drizzled to, on one grid; images of float32, shape (ny, nx), electrons/s."""
 
-    Attributes
-    ----------
-    product : ndarray of float32, shape (ny, nx)
-        Electrons/s; NaN (or 0) where it has no weight.
-    singles : sequence of ndarray of float32, shape (ny, nx)
-        Electrons/s, 0 where not covered, in the order of the association.
-    exptimes : sequence of float
-        s.
-    rootnames : sequence of str
-    """
-
-    product: Image
-    singles: Sequence[Image]
-    exptimes: Sequence[float]
+    product: Image  # NaN (or 0) where it has no weight
+    singles: Sequence[Image]  # 0 where not covered, in the order of the association
+    exptimes: Sequence[float]  # s
     rootnames: Sequence[str]
 
 
@@ -111,8 +94,7 @@ def compute(
     default_product : ndarray of float32, optional
         The default candidate's product, for the others.
     num_sources, fraction_matched : int and float
-        Sources matched by the fit, and their share of the catalogue: a posteriori only; the defaults are drizzlepac's
-        for the others.
+        Sources matched by the fit, and their share of the catalogue: a posteriori only; the defaults are drizzlepac's.
 
     Raises
     ------
@@ -330,13 +312,9 @@ def _detect(image: Image) -> Mask:
 def similarity(image: Image, reference: Image) -> float:
     """Return drizzlepac's similarity index: the difference of the net fluxes over that of the image.
 
-    Of the corner at pixel (0, 0) only, as large as the largest power of 2 that fits. Rebinning leaves sums as they are;
-    it is done here for the rounding. A negative net flux gives a negative index, which passes (B1, 3h-10, 3h-14).
-
-    Parameters
-    ----------
-    image, reference : ndarray of float32, shapes (ny, nx), which may differ
-        Finite.
+    Of the corner at pixel (0, 0) only, as large as the largest power of 2 that fits both, which are finite. Rebinning
+    leaves sums as they are; it is done here for the rounding. A negative net flux gives a negative index, which passes
+    (B1, 3h-10, 3h-14).
     """
     bits = int(min(*image.shape, *reference.shape)).bit_length() - 1
     window, factor = 2**bits, 4 if bits - 2 > 6 else 1
@@ -394,16 +372,8 @@ def assess(
 ) -> DrizzlepacNumbers:
     """Return what drizzlepac would say of one candidate; of one that does not apply, its outcome only.
 
-    Parameters
-    ----------
-    product, singles : path or None
-        Product and singles bundle; None for a candidate that does not apply.
-    solution : Solution
-    instrument, detector : str
-    default_product : path, optional
-        The default candidate's, for the others.
-    fit : FitResult, optional
-        The fit that the a posteriori candidate is made of (`matched`).
+    `product` and `singles` are None for a candidate that does not apply; `default_product` is for the others than the
+    default, `fit` what the a posteriori candidate is made of.
     """
     result = DrizzlepacNumbers(candidate=solution.candidate, outcome=solution.outcome, reason=solution.reason)
     if solution.outcome != "ok" or product is None or singles is None:

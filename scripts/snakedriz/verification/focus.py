@@ -23,25 +23,17 @@ def saturated(image: Image, exptime: float, full_well: float, growth: int) -> Ma
     """Mask saturated stars: pixels above 60 % of the full well (electrons) and `growth` px around them.
 
     60 %: a drizzled pixel mixes a saturated one with its neighbours, and mixing three to one with pixels of half the
-    level leaves at least that much.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (ny, nx)
-        Electrons/s.
-    exptime : float
-        s.
-    full_well : float
-        Electrons.
-    growth : int
-        px.
+    level leaves at least that much. The image is in electrons/s, its exposure time in s.
     """
     core = image > 0.6 * full_well / exptime
     return grown(core, growth) if core.any() else core
 
 
 def focus_index(response: Image, mask: Mask) -> tuple[float, tuple[int, int]] | None:
-    """Return the focus index of an image and its place.
+    """Return the focus index of an image and its (y, x); None if nothing is left or the image is flat.
+
+    The index is the largest absolute response (units of the image) outside the mask. Laplacian of Gaussian as edge
+    detector: the seed document, "Computing the Focus Index".
 
     Parameters
     ----------
@@ -49,15 +41,6 @@ def focus_index(response: Image, mask: Mask) -> tuple[float, tuple[int, int]] | 
         Laplacian of Gaussian of the sky-subtracted image (`frames.source_response`; the sign does not matter).
     mask : ndarray of bool, shape (ny, nx)
         Pixels to leave out.
-
-    Returns
-    -------
-    (float, (int, int)) or None
-        Largest absolute response (units of the image) and its (y, x); None if nothing is left or the image is flat.
-
-    Notes
-    -----
-    Laplacian of Gaussian as edge detector: the seed document, "Computing the Focus Index".
     """
     values = np.abs(response)
     values[mask | ~np.isfinite(values)] = 0
@@ -87,14 +70,7 @@ def measure(frames: Frames, settings: Mapping[str, Any]) -> Focus:
 
     A place that is masked in one single (not covered, saturated) is masked in all and in the product: indices of
     different stars say nothing about alignment. The region is that of the largest overlap. Cosmic rays are taken out
-    of the singles beforehand (`frames.SingleDrizzle.response`).
-
-    Parameters
-    ----------
-    frames : Frames
-        Prepared (`frames.prepare`).
-    settings : mapping
-        `log_sigma_px`, `full_well` (electrons), `saturation_growth_px`.
+    of the singles beforehand (`frames.SingleDrizzle.response`); `frames` are prepared.
     """
     sigma, growth = float(settings["log_sigma_px"]), int(settings["saturation_growth_px"])
     depth = frames.depth

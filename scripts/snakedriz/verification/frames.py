@@ -26,71 +26,36 @@ _R = TypeVar("_R")
 
 @dataclass
 class SingleDrizzle:
-    """The single drizzle of one exposure.
-
-    Attributes
-    ----------
-    rootname : str
-    exptime : float
-        s.
-    image : ndarray of float32, shape (ny, nx)
-        Electrons/s, sky-subtracted; 0 where not covered.
-    covered, touched : ndarray of bool, shape (ny, nx)
-        Where the exposure has data, and where a pixel that the CR step flagged contributed.
-    chips : ndarray of uint8, shape (ny, nx)
-        EXTVER of the SCI extension that the data come from, 0 where it is not known or they come from several.
-    flagged, pixels : int
-        Detector pixels that the CR step flagged, and detector pixels, of all chips.
-    others : ndarray of float32, shape (ny, nx)
-        The other exposures combined (`of_others`).
-    others_covered : ndarray of bool, shape (ny, nx)
-    response : ndarray of float32, shape (ny, nx)
-        `source_response` of the image with the flagged pixels lowered to those of `others`: as free of cosmic rays
-        as can be, and without holes that a filter would see as edges. Flagged pixels below `others` stay: where a
-        displaced exposure lacks a star of the others, it must not be given one.
-    """
+    """The single drizzle of one exposure; images and masks of shape (ny, nx)."""
 
     rootname: str
-    exptime: float
-    image: Image
-    covered: Mask
-    touched: Mask
+    exptime: float  # s
+    image: Image  # electrons/s, sky-subtracted; 0 where not covered
+    covered: Mask  # where the exposure has data
+    touched: Mask  # where a pixel that the CR step flagged contributed
+    #: EXTVER of the SCI extension that the data come from, 0 where it is not known or they come from several.
     chips: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), np.uint8))
-    flagged: int = 0
-    pixels: int = 0
-    others: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    flagged: int = 0  # detector pixels that the CR step flagged, of all chips
+    pixels: int = 0  # detector pixels of all chips
+    others: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))  # combined (`of_others`)
     others_covered: Mask = field(default_factory=lambda: np.empty((0, 0), bool))
+    #: `source_response` of the image with the flagged pixels lowered to those of `others`: as free of cosmic rays as
+    #: can be, and without holes that a filter would see as edges. Flagged pixels below `others` stay: where a displaced
+    #: exposure lacks a star of the others, it must not be given one.
     response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
 
 @dataclass
 class Frames:
-    """Product and singles of one candidate on one pixel grid: the whole frame, or the mosaic of its tiles.
+    """Product and singles of one candidate on one pixel grid: the whole frame, or the mosaic of its tiles."""
 
-    Attributes
-    ----------
-    product : ndarray of float32, shape (ny, nx)
-        Electrons/s; 0 where not covered.
-    covered : ndarray of bool, shape (ny, nx)
-        Where the product has weight.
-    singles : list of SingleDrizzle
-    scale : float
-        arcsec per pixel.
-    response : ndarray of float32, shape (ny, nx)
-        `source_response` of the product.
-    regions : SampledRegions
-        What part of the frame the images show.
-    threads : int
-        How many threads work on the exposures; the result does not depend on it.
-    """
-
-    product: Image
-    covered: Mask
+    product: Image  # shape (ny, nx), electrons/s; 0 where not covered
+    covered: Mask  # where the product has weight
     singles: list[SingleDrizzle] = field(default_factory=list)
-    scale: float = 1.0
-    response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    regions: SampledRegions = field(default_factory=lambda: SampledRegions((0, 0)))
-    threads: int = 1
+    scale: float = 1.0  # arcsec per pixel
+    response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))  # `source_response` of the product
+    regions: SampledRegions = field(default_factory=lambda: SampledRegions((0, 0)))  # what part the images show
+    threads: int = 1  # that work on the exposures; the result does not depend on it
 
     def each(self, function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
         """Apply a function to exposures, in as many threads as there are, and return the results in order."""
@@ -142,14 +107,7 @@ def read_product(
 
 
 def source_response(image: Image, sigma: float) -> Image:
-    """Return -LoG of an image (same units): positive on sources of about the PSF's size.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (ny, nx)
-    sigma : float
-        Width of the Gaussian, px.
-    """
+    """Return -LoG of an image, `sigma` px wide (same units): positive on sources of about the PSF's size."""
     return -ndimage.gaussian_laplace(image, sigma, output=np.float32, truncate=4.0)
 
 
@@ -172,11 +130,7 @@ def prepare(frames: Frames, sigma: float) -> Frames:
 def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
     """Read the product and the singles bundle of a candidate: all of a small frame, tiles of a large one.
 
-    Parameters
-    ----------
-    product, singles : path
-    threads : int
-        For reading and for all that is measured afterwards.
+    `threads` are for reading and for all that is measured afterwards.
     """
     with fits.open(singles, memmap=True) as hdul:
         versions = sorted(h.header["EXTVER"] for h in hdul[1:] if h.name == "SCI")

@@ -14,13 +14,8 @@ def put_together(
 ) -> Metrics:
     """Put together what was found of a candidate.
 
-    Parameters
-    ----------
-    verification : Verification
-    astrometry : Astrometry or None
-        None without a catalogue, or where the candidate does not apply.
-    drizzlepac : DrizzlepacNumbers or None
-        None where the comparison is switched off or the candidate does not apply.
+    `astrometry` is None without a catalogue, `drizzlepac` where the comparison is switched off, both where the
+    candidate does not apply.
     """
     measured = {name: getattr(verification, name) for name in verification.model_fields_set - {"schema_"}}
     result = Metrics(**measured, astrometry=astrometry, drizzlepac=drizzlepac)

@@ -42,35 +42,17 @@ _MOST_PARTNERS = 7  # exposures that one is compared with: those it overlaps bes
 
 @dataclass(frozen=True)
 class Trend:
-    """Mean shift of a list of differences, with the linear trend (one rotation, one scale) about its middle.
+    """Mean shift of a list of differences, with the linear trend (one rotation, one scale) about its middle."""
 
-    Attributes
-    ----------
-    shift, error : arrays, shape (2,)
-        Of x and y (px); standard error, without systematics.
-    freedom : int
-        Degrees of freedom of the error.
-    rotation, scale : float
-        rad, and as a factor; 0 and 1 where they were not fitted.
-    slope_error : float
-        Standard error of rotation (rad) and of scale; NaN where they were not fitted.
-    radius : float
-        Root mean square distance of the sources from their middle (px).
-    middle : array, shape (2,)
-        Of the sources (px).
-    used : ndarray of bool
-        Rows that were not clipped.
-    """
-
-    shift: Array
-    error: Array
-    freedom: int
-    rotation: float
-    scale: float
-    slope_error: float
-    radius: float
-    middle: Array
-    used: NDArray[np.bool_]
+    shift: Array  # x, y, px
+    error: Array  # standard error of the shift, without systematics
+    freedom: int  # degrees of freedom of the error
+    rotation: float  # rad; 0 where it was not fitted
+    scale: float  # 1 where it was not fitted
+    slope_error: float  # standard error of rotation (rad) and of scale; NaN where they were not fitted
+    radius: float  # root mean square distance of the sources from their middle, px
+    middle: Array  # of the sources: x, y, px
+    used: NDArray[np.bool_]  # rows that were not clipped
 
     def at(self, positions: Array) -> Array:
         """Return the shift at positions (n, 2), px."""
@@ -205,15 +187,8 @@ def _differences(
     """Position of each source less that in the other exposures, NaN where none has it; and the largest significance.
 
     Shift and rotation are the median over the exposures of those against each: one displaced exposure among the
-    others does not move them. Sources add what they differ by from those, averaged.
-
-    Parameters
-    ----------
-    positions : array, shape (n, 2)
-        An exposure's own.
-    found : sequence of (Pairs, array)
-        Pairs with each of the others, and the others' positions.
-    options : mapping
+    others does not move them. Sources add what they differ by from those, averaged. `positions`, shape (n, 2), are an
+    exposure's own, `found` its pairs with each of the others and the others' positions.
     """
     least = int(options["least_stars"])
     trends, total, number, significance = [], np.zeros(positions.shape), np.zeros(len(positions)), 0.0
@@ -340,14 +315,8 @@ def _error(row: ExposureRegistration) -> float:
 def measure(frames: Frames, lists: Sequence[FrameStars], settings: Mapping[str, Any]) -> Registration:
     """Measure the shift of every exposure against the others.
 
-    Parameters
-    ----------
-    frames : Frames
-        Prepared (`frames.prepare`).
-    lists : sequence of FrameStars
-        Sources of each single (`frame_stars.of_frames`).
-    settings : mapping
-        `log_sigma_px`, and the block `registration`.
+    `frames` are prepared, `lists` the sources of each single (`frame_stars.of_frames`); `settings` has `log_sigma_px`
+    and the block `registration`.
     """
     options = settings["registration"]
     limit = float(options["limit_px"])

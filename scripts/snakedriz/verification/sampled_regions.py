@@ -25,17 +25,10 @@ _ENOUGH = 40  # blocks with sources; more of them (a nebula, a saturated star) m
 
 @dataclass(frozen=True)
 class SampledRegions:
-    """The tiles of a frame, or the whole frame where `corners` is empty.
+    """The tiles of a frame, or the whole frame where `corners` is empty."""
 
-    Attributes
-    ----------
-    shape : (int, int)
-        (ny, nx) of the frame.
-    corners : tuple of (int, int)
-        (y, x) of the first pixel of each tile's core; tiles lie side by side in the mosaic in this order.
-    """
-
-    shape: tuple[int, int]
+    shape: tuple[int, int]  # (ny, nx) of the frame
+    #: (y, x) of the first pixel of each tile's core; tiles lie side by side in the mosaic in this order.
     corners: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -51,19 +44,10 @@ class SampledRegions:
         ]
 
     def cut(self, frame: NDArray[Any], offset: tuple[int, int] = (0, 0)) -> NDArray[Any]:
-        """Cut the tiles out of a frame.
+        """Cut the tiles out of a frame (ny, nx) of any byte order; a memory map is read only where tiles lie.
 
-        Parameters
-        ----------
-        frame : ndarray, shape (ny, nx)
-            Of any byte order; a memory map is read only where tiles lie.
-        offset : (int, int)
-            Added to the tiles' (y, x): for a frame whose grid is shifted against the one that they were chosen on.
-
-        Returns
-        -------
-        ndarray
-            The mosaic in native byte order, 0 where tiles reach beyond the frame; a copy.
+        `offset` is added to the tiles' (y, x): for a frame whose grid is shifted against the one that they were chosen
+        on. Returns a copy, the mosaic in native byte order, 0 where tiles reach beyond the frame.
         """
         dtype = frame.dtype.newbyteorder("=")
         if not self.corners:
@@ -111,12 +95,10 @@ def _blocks(frame: NDArray[Any]) -> NDArray[Any]:
 
 
 def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequence[NDArray[Any]]) -> SampledRegions:
-    """Choose the tiles of a frame by what at least two of its exposures show.
+    """Choose the tiles of a frame of a shape by what at least two of its exposures show.
 
     Parameters
     ----------
-    shape : (int, int)
-        Of the frame.
     images : sequence of ndarrays of float32
         Single drizzles, 0 where an exposure has no data. One in which most stars were flagged as cosmic rays in the
         product still has them.

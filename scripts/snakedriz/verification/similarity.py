@@ -33,9 +33,8 @@ def without_share(product: Image, single: Image, share: Image, cap: float) -> Im
 
     Parameters
     ----------
-    product, single : ndarray of float32, shape (ny, nx)
-    share : ndarray of float32, shape (ny, nx)
-        The single's part in the product's weight, 0 to 1.
+    product, single, share : ndarray of float32, shape (ny, nx)
+        `share`: the single's part in the product's weight, 0 to 1.
     cap : float
         Largest share taken out. What is left of the product after more than that is too noisy to compare with: the
         exposure then *is* the product, and the index says so.
@@ -170,20 +169,12 @@ def check(measured: Similarity, limit: float) -> Check:
 
 
 def to_default(frames: Frames, default: str | Path, settings: Mapping[str, Any]) -> SimilarityToDefault:
-    """Compare a candidate's product with the default's, after removing the shift between their frames.
+    """Compare a candidate's product with the default's, after removing the shift between their (prepared) frames.
 
     The candidates differ in absolute pointing on purpose; what may not differ is the sky. Each product's pixel grid
     follows its own WCS, so the bulk shift in pixels (a fraction of one, or a few where an exposure was moved) is
     measured by phase correlation and taken out: whole pixels by reading the default's product elsewhere, the rest by
     linear interpolation.
-
-    Parameters
-    ----------
-    frames : Frames
-        The candidate's, prepared.
-    default : path
-        The default candidate's product.
-    settings : mapping
     """
     from skimage.registration import phase_cross_correlation
 

@@ -21,23 +21,9 @@ _MOST = 300  # brightest stars: 300 at 5 % give 0.3 %
 def measure(frames: Frames, lists: Sequence[FrameStars], settings: Mapping[str, Any]) -> StarWidth:
     """Measure the widths of the stars of each exposure, and of the same stars in the product.
 
-    Parameters
-    ----------
-    frames : Frames
-    lists : sequence of FrameStars
-        Sources of each single (`frame_stars.of_single`).
-    settings : mapping
-        `full_well` (electrons) and `registration` (`least_stars`).
-
-    Returns
-    -------
-    StarWidth
-        `ratio` of the whole: the median over the exposures, with the smallest 68 % half-width any of them has. None
-        where there are too few stars.
-
-    Notes
-    -----
-    Stars that the CR step touched, and saturated ones, are left out. Widths are those of `frame_stars.widths`.
+    Stars that the CR step touched, and saturated ones, are left out of `lists`, the sources of each single. Widths are
+    those of `frame_stars.widths`. The ratio of the whole is the median over the exposures, with the smallest 68 %
+    half-width any of them has; None where there are too few stars.
     """
     rows = [_row(frames, single, found, settings) for single, found in zip(frames.singles, lists, strict=True)]
     known = [row.ratio for row in rows if row.ratio is not None]

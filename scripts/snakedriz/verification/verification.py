@@ -72,30 +72,30 @@ def verify(
         return _not_in_question(result, "one exposure")
     frames.prepare(found, float(settings["log_sigma_px"]))
     stars = frame_stars.of_frames(found, settings)
-    sharpness, alike = focus.measure(found, settings), similarity.measure(found, settings)
     registered = registration.measure(found, stars, settings)
-    width = star_width.measure(found, stars, settings)
-    result = result.model_copy(
-        update={"focus": sharpness, "similarity": alike, "registration": registered, "psf_width": width}
-    )
+    measured: dict[str, Any] = {
+        "focus": focus.measure(found, settings), "similarity": similarity.measure(found, settings),
+        "registration": registered, "psf_width": star_width.measure(found, stars, settings),
+    }  # fmt: skip
     if all(exposure.method == "no overlap" for exposure in registered.exposures):
-        return _not_in_question(result, "no exposure overlaps another")
+        return _not_in_question(result.model_copy(update=measured), "no exposure overlaps another")
     checks = [
         registration.check(registered, settings),
-        star_width.check(width, float(settings["psf_width_limit"])),
-        focus.check(sharpness, settings),
-        similarity.check(alike, float(settings["similarity_limit"])),
+        star_width.check(measured["psf_width"], float(settings["psf_width_limit"])),
+        focus.check(measured["focus"], settings),
+        similarity.check(measured["similarity"], float(settings["similarity_limit"])),
         *cr_census.checks(census, settings),
     ]
     if default_product is not None and default is not None:
-        to_default = similarity.to_default(found, default_product, settings)
-        result = result.model_copy(update={"similarity_to_default": to_default})
-        checks.append(_to_default_check(to_default, default, float(settings["similarity_limit"])))
+        measured["similarity_to_default"] = similarity.to_default(found, default_product, settings)
+        checks.append(_to_default_check(measured["similarity_to_default"], default, settings))
+    return result.model_copy(update={**measured, **_verdicts(checks)})
+
+
+def _verdicts(checks: list[Check]) -> dict[str, Any]:
     verified = {policy: verdict(checks, policy) for policy in POLICIES}
     failed = any(check.passed is False for check in checks if "documented" in (check.policy or ()))
-    return result.model_copy(
-        update={"checks": checks, "verified": verified, "flags_trusted": verified["measured"] and not failed}
-    )
+    return {"checks": checks, "verified": verified, "flags_trusted": verified["measured"] and not failed}
 
 
 def _not_in_question(result: Verification, why: str) -> Verification:
@@ -106,9 +106,9 @@ def _not_in_question(result: Verification, why: str) -> Verification:
     return result.model_copy(update={"checks": [check], "verified": verified, "flags_trusted": True})
 
 
-def _to_default_check(measured: SimilarityToDefault, default: Verification, limit: float) -> Check:
+def _to_default_check(measured: SimilarityToDefault, default: Verification, settings: Mapping[str, Any]) -> Check:
     """The document's comparison with "the presumably good" default: it counts only where the default is good."""
-    value, good = measured.index, default.verified["documented"]
+    value, good, limit = measured.index, default.verified["documented"], float(settings["similarity_limit"])
     return Check(
         name="similarity_to_default", value=value, limit=limit, unit="",
         passed=value < limit if good and value is not None else None, policy=["documented"],
