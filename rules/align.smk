@@ -1,24 +1,14 @@
 # Needs: exposures, the default candidate's CR flags and verdict; reference catalogues; the WCS to start from.
-# Makes: sources/<root>.ecsv, catalogs/<catalog>.ecsv, fits/<catalog>_<method>_<geometry>.json.
-
-
-def fit_files(asn):
-    """Every combination of catalogue, method and geometry, in order of preference."""
-    if not may_apply("aposteriori"):
-        return []
-    return [
-        f"{OUT}/{asn}/fits/{catalog}_{name}.json"
-        for catalog in CATALOGS
-        for name in settings.kinds_of_fit(CONFIG)
-    ]
+# Makes: sources/<root>.ecsv, catalogs/<catalog>.ecsv, fits/<catalog>_<method>_<geometry>.json; the candidate
+# `aposteriori`: solution.json and the bundle of header skeletons.
 
 
 rule sources:
     # Pixels and DQ only, never a WCS: runs beside the a priori drizzle, one job per exposure.
     input:
         inventory=rules.inventory.output.inventory,
-        exposure=lambda w: exposure_file(w.asn, w.root, verification_kind(w.asn)),
-        crmask=lambda w: f"{directory(w.asn, 'default')}/{w.asn}_{product_suffix(verification_kind(w.asn))}_crmask.fits",
+        exposure=lambda w: PLAN.exposure(w.root, PLAN.judged_kind(w.asn)),
+        crmask=lambda w: PLAN.drizzled(w.asn, "default", "_crmask"),
         verification=f"{OUT}/{{asn}}/{{asn}}_default/verification.json",
     output:
         table=f"{OUT}/{{asn}}/sources/{{root}}.ecsv",
@@ -31,12 +21,12 @@ rule sources:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests(
-            "sources", lambda w: exposure_file(w.asn, w.root, verification_kind(w.asn))
+        **PLAN.resources(
+            "sources", lambda w: PLAN.exposure(w.root, PLAN.judged_kind(w.asn))
         ),
     params:
-        detectors=DETECTORS,
-        versions=VERSIONS,
+        detectors=PLAN.detectors,
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: sources of {wildcards.root}"
     script:
@@ -47,7 +37,7 @@ rule catalog:
     input:
         inventory=rules.inventory.output.inventory,
         wcs=rules.default_solution.output.wcs,
-        file=lambda w: catalog_file(w.asn, w.catalog),
+        file=lambda w: PLAN.fetched.catalog(w.asn, w.catalog),
     output:
         table=f"{OUT}/{{asn}}/catalogs/{{catalog}}.ecsv",
     log:
@@ -57,11 +47,11 @@ rule catalog:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("catalog", lambda w: catalog_file(w.asn, w.catalog)),
+        **PLAN.resources("catalog", lambda w: PLAN.fetched.catalog(w.asn, w.catalog)),
     params:
-        options=lambda w: catalog_options(w.catalog),
-        detectors=DETECTORS,
-        versions=VERSIONS,
+        options=lambda w: PLAN.fetched.catalog_options(w.catalog),
+        detectors=PLAN.detectors,
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: reference catalogue {wildcards.catalog} in the field"
     script:
@@ -72,16 +62,11 @@ rule fit:
     # All fits to a catalogue: starting Python and reading the sources takes longer than a fit.
     input:
         inventory=rules.inventory.output.inventory,
-        sources=lambda w: [
-            f"{OUT}/{w.asn}/sources/{root}.ecsv" for root in members(w.asn)
-        ],
+        sources=lambda w: PLAN.sources(w.asn),
         catalog=rules.catalog.output.table,
-        start=start_of_fit,
+        start=lambda w: PLAN.start_of_fit(w.asn),
     output:
-        fits=[
-            f"{OUT}/{{asn}}/fits/{{catalog}}_{name}.json"
-            for name in settings.kinds_of_fit(CONFIG)
-        ],
+        fits=PLAN.fits("{asn}", "{catalog}"),
     log:
         f"{OUT}/{{asn}}/logs/fit_{{catalog}}.log",
     benchmark:
@@ -90,11 +75,37 @@ rule fit:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("fit", judged_files),
+        **PLAN.resources("fit", lambda w: PLAN.exposures(w.asn)),
     params:
-        detectors=DETECTORS,
-        versions=VERSIONS,
+        detectors=PLAN.detectors,
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: fits to {wildcards.catalog}"
     script:
         "../scripts/fit.py"
+
+
+rule aposteriori_solution:
+    input:
+        inventory=rules.inventory.output.inventory,
+        start=lambda w: PLAN.start_of_fit(w.asn),
+        fits=lambda w: PLAN.all_fits(w.asn),
+    output:
+        solution=f"{OUT}/{{asn}}/{{asn}}_aposteriori/solution.json",
+        wcs=f"{OUT}/{{asn}}/{{asn}}_aposteriori/{{asn}}_wcs.fits",
+    log:
+        f"{OUT}/{{asn}}/logs/aposteriori_solution.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/aposteriori_solution.tsv"
+    priority: 50
+    conda:
+        "../envs/snakedriz.yaml"
+    resources:
+        **PLAN.resources("aposteriori_solution", lambda w: PLAN.all_exposures(w.asn)),
+    params:
+        enabled=PLAN.switches["compute_aposteriori"],
+        versions=PLAN.versions,
+    message:
+        "{wildcards.asn}: choosing the fit (a posteriori)"
+    script:
+        "../scripts/aposteriori_solution.py"

@@ -1,70 +1,13 @@
-# Needs: inventory.json; headerlets and guide-star offsets (a priori); fits (a posteriori).
-# Also needs: the exposures' own solutions, or folders of headerlets (solutions asked for by name).
+# Needs: inventory.json; headerlets and guide-star offsets (a priori); the exposures' own solutions, or folders of
+# headerlets (solutions asked for by name).
 # Makes: for each candidate solution.json (the outcome, and why) and a bundle of header skeletons with its WCS. A new
-# kind of solution is one more rule here; everything after it takes {candidate} as a wildcard.
-
-
-def judged_files(wildcards):
-    return exposure_files(wildcards.asn, verification_kind(wildcards.asn))
-
-
-def all_exposure_files(wildcards):
-    return [
-        path
-        for kind in kinds(wildcards.asn)
-        for path in exposure_files(wildcards.asn, kind)
-    ]
-
-
-def headerlet_files(wildcards):
-    """Headerlets named after a member: what is known before they are opened (DESTIM decides in the job)."""
-    folder = CONFIG["solutions"]["headerlets"]
-    if folder == "fetch":
-        # the indexes stand for all of them: which there are is not known before they are fetched
-        return fetched_tables(wildcards.asn, "headerlets")
-    return (
-        associations_.headerlets_for(folder, members(wildcards.asn)) if folder else []
-    )
-
-
-def headerlets_asked_for(wildcards):
-    """Headerlets of a candidate's own folder: those for the members, and those that do not say what they are for."""
-    folder = CONFIG["alternatives"][wildcards.candidate].get("headerlets")
-    if not folder:
-        return []
-    return [
-        *associations_.headerlets_for(folder, members(wildcards.asn)),
-        *associations_.unreadable_headerlets(folder),
-    ]
-
-
-def offsets_file(wildcards):
-    given = CONFIG["solutions"]["offsets"]
-    if given == "fetch":
-        return fetched_tables(wildcards.asn, "offsets")
-    return [given] if given else []
-
-
-def start_of_fit(wildcards):
-    """The candidate whose WCS the fits start from: a priori where it is asked for and may apply, else default."""
-    best = (
-        "apriori"
-        if "apriori" in CONFIG["candidates"] and may_apply("apriori")
-        else "default"
-    )
-    names = dict.fromkeys(["default", best])
-    base = {name: f"{directory(wildcards.asn, name)}" for name in names}
-    return [
-        f"{base[name]}/{file}"
-        for name in names
-        for file in ("solution.json", f"{wildcards.asn}_wcs.fits")
-    ]
+# kind of solution is one more rule, here or after what it needs (align.smk, visit.smk); everything after it takes {candidate} as a wildcard.
 
 
 rule default_solution:
     input:
         inventory=rules.inventory.output.inventory,
-        exposures=all_exposure_files,
+        exposures=lambda w: PLAN.all_exposures(w.asn),
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_default/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_default/{{asn}}_wcs.fits",
@@ -75,10 +18,10 @@ rule default_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("default_solution", all_exposure_files),
+        **PLAN.resources("default_solution", lambda w: PLAN.all_exposures(w.asn)),
     params:
-        references=lambda w: references(w.asn),
-        versions=VERSIONS,
+        references=lambda w: PLAN.fetched.references(w.asn),
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: distortion model (default WCS)"
     script:
@@ -89,8 +32,8 @@ rule apriori_solution:
     input:
         inventory=rules.inventory.output.inventory,
         wcs=rules.default_solution.output.wcs,
-        headerlets=headerlet_files,
-        offsets=offsets_file,
+        headerlets=lambda w: PLAN.fetched.headerlets(w.asn),
+        offsets=lambda w: PLAN.fetched.offsets(w.asn),
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_apriori/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_apriori/{{asn}}_wcs.fits",
@@ -101,11 +44,11 @@ rule apriori_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("apriori_solution", all_exposure_files),
+        **PLAN.resources("apriori_solution", lambda w: PLAN.all_exposures(w.asn)),
     params:
-        headerlets=lambda w: headerlet_folder(w.asn),
-        enabled=SWITCHES["apply_apriori"],
-        versions=VERSIONS,
+        headerlets=lambda w: PLAN.fetched.headerlet_folder(w.asn),
+        enabled=PLAN.switches["apply_apriori"],
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: best pre-computed WCS (a priori)"
     script:
@@ -116,8 +59,8 @@ rule named_solution:
     # A solution that exists, asked for by WCSNAME, HDRNAME or folder; from the exposures as they came.
     input:
         inventory=rules.inventory.output.inventory,
-        exposures=all_exposure_files,
-        headerlets=headerlets_asked_for,
+        exposures=lambda w: PLAN.all_exposures(w.asn),
+        headerlets=lambda w: PLAN.fetched.headerlets_of(w.asn, w.candidate),
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
@@ -126,41 +69,15 @@ rule named_solution:
     benchmark:
         f"{OUT}/{{asn}}/benchmarks/{{candidate}}_solution.tsv"
     wildcard_constraints:
-        candidate="|".join(CONFIG["alternatives"]) or "(?!)",
+        candidate="|".join(PLAN.config["alternatives"]) or "(?!)",
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("named_solution", all_exposure_files),
+        **PLAN.resources("named_solution", lambda w: PLAN.all_exposures(w.asn)),
     params:
-        wanted=lambda w: CONFIG["alternatives"][w.candidate],
-        versions=VERSIONS,
+        wanted=lambda w: PLAN.config["alternatives"][w.candidate],
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: the solution {wildcards.candidate} of the exposures"
     script:
         "../scripts/named_solution.py"
-
-
-rule aposteriori_solution:
-    input:
-        inventory=rules.inventory.output.inventory,
-        start=start_of_fit,
-        fits=lambda w: fit_files(w.asn),
-    output:
-        solution=f"{OUT}/{{asn}}/{{asn}}_aposteriori/solution.json",
-        wcs=f"{OUT}/{{asn}}/{{asn}}_aposteriori/{{asn}}_wcs.fits",
-    log:
-        f"{OUT}/{{asn}}/logs/aposteriori_solution.log",
-    benchmark:
-        f"{OUT}/{{asn}}/benchmarks/aposteriori_solution.tsv"
-    priority: 50
-    conda:
-        "../envs/snakedriz.yaml"
-    resources:
-        **requests("aposteriori_solution", all_exposure_files),
-    params:
-        enabled=SWITCHES["compute_aposteriori"],
-        versions=VERSIONS,
-    message:
-        "{wildcards.asn}: choosing the fit (a posteriori)"
-    script:
-        "../scripts/aposteriori_solution.py"

@@ -6,10 +6,6 @@ DEMO_ASN = "jdemo1010"
 DEMO_ROOTS = [f"jdemo1a{n}q" for n in (1, 2, 3, 4)]
 
 
-localrules:
-    demo,
-
-
 rule demo_data:
     output:
         truth=f"{DEMO}/truth.json",
@@ -28,9 +24,11 @@ rule demo_data:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("demo_data", size=1400 if CONFIG["demo"]["full_frame"] else 90),
+        **PLAN.resources(
+            "demo_data", size=1400 if PLAN.config["demo"]["full_frame"] else 90
+        ),
     params:
-        visit=CONFIG["demo"],
+        visit=PLAN.config["demo"],
     message:
         "demo: simulating an ACS/WFC visit"
     script:
@@ -49,8 +47,8 @@ rule demo:
         "../envs/snakedriz.yaml"
     threads: workflow.cores or 1
     params:
-        snakefile=str(Path(workflow.basedir) / "Snakefile"),
-        configfile=str(Path(workflow.basedir) / "config" / "demo.yaml"),
+        snakefile=str(CHECKOUT / "Snakefile"),
+        configfile=str(CHECKOUT / "config/demo.yaml"),
         folder=lambda w, output: str(Path(output[0]).parent),
         association=DEMO_ASN,
     message:

@@ -2,15 +2,10 @@
 # Makes: inventory.json: every exposure with its facts, what is used and why not, and the drizzle parameters.
 
 
-def association_files(wildcards):
-    """The table and every file of every exposure."""
-    return associations_.files(association(wildcards.asn), file_index())
-
-
 rule inventory:
     input:
-        association_files,
-        references=lambda w: reference_listing(w.asn),
+        lambda w: PLAN.association_files(w.asn),
+        references=lambda w: PLAN.fetched.reference_listing(w.asn),
     output:
         inventory=f"{OUT}/{{asn}}/inventory.json",
     log:
@@ -20,16 +15,19 @@ rule inventory:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("inventory", association_files),
+        **PLAN.resources("inventory", lambda w: PLAN.association_files(w.asn)),
     params:
         # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
         config=lambda w: {
-            **{key: CONFIG[key] for key in ("input", "output", "drizzle")},
-            "references": {**CONFIG["references"], **fetched_references(w.asn)},
+            **{key: PLAN.config[key] for key in ("input", "output", "drizzle")},
+            "references": {
+                **PLAN.config["references"],
+                **PLAN.fetched.fetched_folder(w.asn),
+            },
         },
-        switches=SWITCHES,
-        detectors=DETECTORS,
-        versions=VERSIONS,
+        switches=PLAN.switches,
+        detectors=PLAN.detectors,
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: what is there, and what can be used"
     script:

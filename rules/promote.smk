@@ -2,34 +2,12 @@
 # Makes: promotion.json, and in final/ the products, exposures, headerlets, manifest and log.
 
 
-def every_candidate(file):
-    return noted(
-        lambda w: [
-            f"{directory(w.asn, c)}/{file.format(asn=w.asn)}" for c in in_use(w.asn)
-        ]
-    )
-
-
-def final_files(wildcards):
-    """Everything in final/ that the manifest lists."""
-    asn = wildcards.asn
-    base = f"{OUT}/{asn}/final"
-    exposures = [
-        f"{base}/{root}_{kind}" for kind in kinds(asn) for root in members(asn)
-    ]
-    return [
-        *products(asn),
-        *(f"{e}.fits" for e in exposures),
-        *(f"{e}_hlet.fits" for e in exposures),
-    ]
-
-
 rule promotion:
     # Opens JSON only: changing a limit reruns seconds, not hours.
     input:
         inventory=rules.inventory.output.inventory,
-        solutions=every_candidate("solution.json"),
-        metrics=every_candidate("metrics.json"),
+        solutions=PLAN.of_every_candidate("solution.json"),
+        metrics=PLAN.of_every_candidate("metrics.json"),
     output:
         promotion=f"{OUT}/{{asn}}/promotion.json",
     log:
@@ -39,10 +17,10 @@ rule promotion:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("promotion"),
+        **PLAN.resources("promotion"),
     params:
-        promotion=CONFIG["promotion"],
-        versions=VERSIONS,
+        promotion=PLAN.config["promotion"],
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: which WCS is the best verified one"
     script:
@@ -53,8 +31,8 @@ rule final_product:
     input:
         inventory=rules.inventory.output.inventory,
         promotion=rules.promotion.output.promotion,
-        wcs=every_candidate("{asn}_wcs.fits"),
-        exposures=lambda w: exposure_files(w.asn, kind_of(w.product)),
+        wcs=PLAN.of_every_candidate("{asn}_wcs.fits"),
+        exposures=lambda w: PLAN.exposures(w.asn, KIND_OF[w.product]),
     output:
         product=f"{OUT}/{{asn}}/final/{{name}}_{{product}}.fits",
         crmask=f"{OUT}/{{asn}}/masks/{{name}}_{{product}}_crmask.fits",
@@ -66,9 +44,11 @@ rule final_product:
         "../envs/snakedriz.yaml"
     threads: 1
     resources:
-        **requests("final_product", lambda w: exposure_files(w.asn, kind_of(w.product))),
+        **PLAN.resources(
+            "final_product", lambda w: PLAN.exposures(w.asn, KIND_OF[w.product])
+        ),
     params:
-        versions=VERSIONS,
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: final {wildcards.name}_{wildcards.product}"
     script:
@@ -79,9 +59,9 @@ rule final_exposure:
     input:
         inventory=rules.inventory.output.inventory,
         promotion=rules.promotion.output.promotion,
-        wcs=every_candidate("{asn}_wcs.fits"),
-        exposure=lambda w: exposure_file(w.asn, w.root, w.kind),
-        crmask=lambda w: f"{OUT}/{w.asn}/masks/{association(w.asn).product}_{product_suffix(w.kind)}_crmask.fits",
+        wcs=PLAN.of_every_candidate("{asn}_wcs.fits"),
+        exposure=lambda w: PLAN.exposure(w.root, w.kind),
+        crmask=lambda w: PLAN.final_crmask(w.asn, w.kind),
     output:
         exposure=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}.fits",
         headerlet=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}_hlet.fits",
@@ -92,9 +72,9 @@ rule final_exposure:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("final_exposure", lambda w: exposure_file(w.asn, w.root, w.kind)),
+        **PLAN.resources("final_exposure", lambda w: PLAN.exposure(w.root, w.kind)),
     params:
-        versions=VERSIONS,
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: final {wildcards.root}_{wildcards.kind} and its headerlet"
     script:
@@ -105,9 +85,9 @@ rule manifest:
     input:
         inventory=rules.inventory.output.inventory,
         promotion=rules.promotion.output.promotion,
-        metrics=every_candidate("metrics.json"),
-        solutions=every_candidate("solution.json"),
-        final=final_files,
+        metrics=PLAN.of_every_candidate("metrics.json"),
+        solutions=PLAN.of_every_candidate("solution.json"),
+        final=lambda w: PLAN.final_files(w.asn),
     output:
         manifest=f"{OUT}/{{asn}}/final/manifest.tsv",
         trailer=f"{OUT}/{{asn}}/final/{{asn}}.tra",
@@ -118,9 +98,9 @@ rule manifest:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("manifest"),
+        **PLAN.resources("manifest"),
     params:
-        versions=VERSIONS,
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: manifest and log"
     script:

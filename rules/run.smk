@@ -1,36 +1,39 @@
-# Needs: the jobs that Snakemake has planned.
-# Makes: nothing; sees to it that one run at a time writes into the results folder, and that what a failed cluster job
-# leaves there is good. Hooks run in the process that a person starts, not in its jobs, and not in dry runs.
-import atexit
+# Needs: the jobs that Snakemake has planned; the record that every job leaves beside its benchmark.
+# Makes: runs/<start>.tsv, what every job of a run took beside what it asked for, and runs/<start>.json with sums by rule
+# and the failures; at the end of a run with failures the list of them, with reason and remedy, on the terminal. It sees to
+# it that one run at a time writes into the results folder, and that what a failed cluster job leaves there is good.
+# Hooks run in the process that a person starts: not in its jobs, not in dry runs, not where another workflow uses this one.
+from snakedriz.workflow.run import Outdated, Run
 
-from snakemake.exceptions import WorkflowError
-
-from snakedriz.errors import SnakedrizError
-from snakedriz.workflow.results_lock import ResultsLock
-
-
-def lock_results():
-    lock = ResultsLock(OUT, os.getcwd())
-    try:
-        lock.take()
-    except SnakedrizError as error:
-        raise WorkflowError(f"snakedriz: {error}") from None
-    atexit.register(lock.release)
-
-
-def remove_outdated():
-    """Remove what the run will make anew, where groups of jobs make it.
-
-    Of a group that failed, Snakemake takes every file that is there for made by it (`keep-incomplete`); an outdated one
-    must not be among them. Where no cluster is used, Snakemake removes each before its job starts.
-    """
-    for job in workflow.dag.needrun_jobs():
-        if not job.is_local:
-            for path in job.output:
-                Path(path).unlink(missing_ok=True)
+RUN = Run(OUT)
+# Of a group of jobs that failed, Snakemake notes all files that are there as made by it (`keep-incomplete`), also those
+# of an earlier run that it should have made anew and never began to. They stay, and are noted as what they are: incomplete.
+OUTDATED = []
 
 
 onstart:
-    lock_results()
+    try:
+        RUN.lock()
+    except SnakedrizError as error:
+        raise WorkflowError(f"snakedriz: {error}") from None
     if workflow.non_local_exec and workflow.execution_settings.keep_incomplete:
-        remove_outdated()
+        OUTDATED.append(
+            Outdated(job for job in workflow.dag.needrun_jobs() if not job.is_local)
+        )
+
+
+onsuccess:
+    _, table = RUN.summarize()
+    if table:
+        print(f"snakedriz: what every job took: {table}", file=sys.stderr)
+
+
+onerror:
+    for outdated in OUTDATED:
+        for job in outdated.left():
+            workflow.persistence.started(job)
+    failed, table = RUN.summarize()
+    if failed:
+        print(f"\nsnakedriz: {failed}\n", file=sys.stderr)
+    if table:
+        print(f"snakedriz: what every job took: {table}", file=sys.stderr)

@@ -2,66 +2,23 @@
 # Makes: <asn>_snapshot.tar, which makes the same products again without a network: `sh rerun.sh` in its folder.
 
 
-def used_together(asn):
-    """The association, and those that it is fitted with as one body."""
-    if "visit" not in CONFIG["candidates"]:
-        return [asn]
-    return sorted({asn, *associations_of(visit_of(asn))})
-
-
-def files_used(asn):
-    return [path for one in used_together(asn) for path in association_files_of(one)]
-
-
-def association_files_of(asn):
-    return associations_.files(association(asn), file_index())
-
-
-def fetched_files(asn):
-    """Tables below the folder of fetched files that an association and its visit read."""
-    found = []
-    for one in used_together(asn):
-        found += [
-            catalog_file(one, name)
-            for name in CATALOGS
-            if CATALOGS[name].get("service")
-        ]
-        for kind in ("headerlets", "offsets"):
-            if CONFIG["solutions"][kind] == "fetch":
-                found += fetched_tables(one, kind)
-    return sorted(set(found))
-
-
-localrules:
-    snapshot,
-
-
 rule snapshot:
     input:
-        lambda w: [
-            f"{OUT}/{asn}/{asn}_snapshot.tar"
-            for asn in wanted()
-            if quick_outcome(asn)[0]
-        ],
+        lambda w: targets.snapshots(PLAN),
 
 
 rule snapshot_of_association:
     input:
-        exposures=lambda w: files_used(w.asn),
+        exposures=lambda w: PLAN.files_used(w.asn),
         inventories=lambda w: [
-            f"{OUT}/{one}/inventory.json" for one in used_together(w.asn)
+            f"{OUT}/{one}/inventory.json" for one in PLAN.fitted_together(w.asn)
         ],
-        fetched=lambda w: fetched_files(w.asn),
-        tables=lambda w: [
-            f"{OUT}/{one}/catalogs/{name}.ecsv"
-            for one in used_together(w.asn)
-            for name in CATALOGS
-            if may_apply("aposteriori")
-        ],
+        fetched=lambda w: PLAN.fetched_used(w.asn),
+        tables=lambda w: PLAN.field_catalogs_used(w.asn),
         results=lambda w: [
             f"{OUT}/{w.asn}/promotion.json",
             f"{OUT}/{w.asn}/final/manifest.tsv",
-            *final_files(w),
+            *PLAN.final_files(w.asn),
         ],
     output:
         archive=f"{OUT}/{{asn}}/{{asn}}_snapshot.tar",
@@ -72,14 +29,19 @@ rule snapshot_of_association:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **requests("snapshot_of_association", lambda w: files_used(w.asn)),
+        **PLAN.resources("snapshot_of_association", lambda w: PLAN.files_used(w.asn)),
     params:
-        associations=lambda w: used_together(w.asn),
-        config={**CONFIG, "services": {}},  # an address may hold a password
-        switches=SWITCHES,
-        workflow=workflow.basedir,
-        versions=VERSIONS,
+        associations=lambda w: PLAN.fitted_together(w.asn),
+        # An address of a service may hold a password; the results are where this workflow's user has them.
+        config=lambda w, output: {
+            **PLAN.config,
+            "services": {},
+            "output": str(Path(output.archive).parents[1]),
+        },
+        switches=PLAN.switches,
+        workflow=str(CHECKOUT),
+        versions=PLAN.versions,
     message:
         "{wildcards.asn}: snapshot of all that was used"
     script:
-        "../scripts/snapshot.py"
+        "../scripts/snapshot_of_association.py"

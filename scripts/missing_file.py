@@ -1,12 +1,20 @@
 """Rule missing_file: say what is missing, what belongs there, and how to get it."""
 
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import Any
 
-from _job import job
+sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
+
+from snakedriz.workflow.job import job
 from snakedriz.services import fetching
 
-if TYPE_CHECKING:
-    snakemake: Any
 
-with job(snakemake):
-    fetching.refuse(snakemake.wildcards.file, **snakemake.params.folders)
+def main(snakemake: Any) -> None:
+    """Do the work of the job."""
+    with job(snakemake):
+        fetching.refuse(snakemake.wildcards.file, **snakemake.params.folders)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

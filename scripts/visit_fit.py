@@ -1,42 +1,50 @@
 """Rule visit_fit: the exposures of all associations of a visit fitted to one catalogue as one body."""
 
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import Any
 
-from _job import job
+sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
+
+from snakedriz.workflow.job import job
 from snakedriz.alignment import exposure_sources, visit_fit
 from snakedriz.artefacts import untyped
 from snakedriz.catalogs import field_catalog
 from snakedriz.exposures import field, skeleton
 from snakedriz.files import read_json
 
-if TYPE_CHECKING:
-    snakemake: Any
 
-with job(snakemake):
-    inventories = [one for path in snakemake.input.inventories if (one := read_json(path))["outcome"] == "process"]
-    bundles = [skeleton.read_bundle(path) for path in snakemake.input.wcs]
-    skeletons = {owner: found for bundle in bundles for owner, found in bundle.items()}
-    numbers = visit_fit.detector_settings(snakemake.params.detectors, inventories, skeletons)
-    every = [
-        exposure
-        for inventory in inventories
-        for exposure in exposure_sources.collect(inventory, skeletons, snakemake.input.sources, not_alignable=True)
-    ]
-    catalog = field_catalog.in_field(
-        snakemake.input.catalog,
-        snakemake.wildcards.catalog,
-        snakemake.params.options,
-        field.outlines(skeletons),
-        numbers["fitting"]["margin_arcsec"],
-        field.epochs(inventories),
-    )
-    found = visit_fit.fit(
-        snakemake.wildcards.visit,
-        {one["association"]: [e["rootname"] for e in one["exposures"]] for one in inventories},
-        every,
-        catalog,
-        snakemake.wildcards.geometry,
-        numbers,
-        snakemake.wildcards.catalog,
-    )
-    untyped.write(snakemake.output.fit, {**found, "start": "default"})
+def main(snakemake: Any) -> None:
+    """Do the work of the job."""
+    with job(snakemake):
+        inventories = [one for path in snakemake.input.inventories if (one := read_json(path))["outcome"] == "process"]
+        bundles = [skeleton.read_bundle(path) for path in snakemake.input.wcs]
+        skeletons = {owner: found for bundle in bundles for owner, found in bundle.items()}
+        numbers = visit_fit.detector_settings(snakemake.params.detectors, inventories, skeletons)
+        every = [
+            exposure
+            for inventory in inventories
+            for exposure in exposure_sources.collect(inventory, skeletons, snakemake.input.sources, not_alignable=True)
+        ]
+        catalog = field_catalog.in_field(
+            snakemake.input.catalog,
+            snakemake.wildcards.catalog,
+            snakemake.params.options,
+            field.outlines(skeletons),
+            numbers["fitting"]["margin_arcsec"],
+            field.epochs(inventories),
+        )
+        found = visit_fit.fit(
+            snakemake.wildcards.visit,
+            {one["association"]: [e["rootname"] for e in one["exposures"]] for one in inventories},
+            every,
+            catalog,
+            snakemake.wildcards.geometry,
+            numbers,
+            snakemake.wildcards.catalog,
+        )
+        untyped.write(snakemake.output.fit, {**found, "start": "default"})
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

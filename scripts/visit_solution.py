@@ -1,26 +1,34 @@
 """Rule visit_solution: the best fit of the visit, written into the WCS of one association's exposures."""
 
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import Any
 
-from _job import job
+sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
+
+from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
 from snakedriz.artefacts import untyped
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
 
-if TYPE_CHECKING:
-    snakemake: Any
 
-with job(snakemake):
-    fits = [read_json(path) for path in snakemake.input.fits]
-    chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
-    if fits:
-        reason = f"visit {fits[0]['visit']} ({', '.join(fits[0]['associations'])}): {reason}"
-    skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
-    solution = stages.aposteriori(skeletons, chosen, reason, candidate="visit")
-    if solution["outcome"] != "ok":
-        skeletons = {}
-    solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
-    skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-    untyped.write(snakemake.output.solution, solution)
+def main(snakemake: Any) -> None:
+    """Do the work of the job."""
+    with job(snakemake):
+        fits = [read_json(path) for path in snakemake.input.fits]
+        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
+        if fits:
+            reason = f"visit {fits[0]['visit']} ({', '.join(fits[0]['associations'])}): {reason}"
+        skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
+        solution = stages.aposteriori(skeletons, chosen, reason, candidate="visit")
+        if solution["outcome"] != "ok":
+            skeletons = {}
+        solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
+        skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
+        untyped.write(snakemake.output.solution, solution)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
+SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 #: Configuration of a folder made by `simulate_visit`.
 SIMULATED = {
     "input": "data",
@@ -49,9 +50,15 @@ def write_config(folder, **changes):
 
 def command(*arguments, root=ROOT):
     return [
-        sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--configfile", "config.yaml",
-        "--cores", "2", *arguments,
-    ]  # fmt: skip
+        *SNAKEMAKE,
+        "--snakefile",
+        str(root / "Snakefile"),
+        "--configfile",
+        "config.yaml",
+        "--cores",
+        "2",
+        *arguments,
+    ]
 
 
 def environment(**changes):
@@ -62,8 +69,17 @@ def environment(**changes):
 
 
 def run(folder, *arguments, root=ROOT, **environ):
+    return _run(folder, command(*arguments, root=root), environ)
+
+
+def run_command(folder, *arguments, **environ):
+    """Run Snakemake with these arguments alone."""
+    return _run(folder, [*SNAKEMAKE, *arguments], environ)
+
+
+def _run(folder, line, environ):
     done = subprocess.run(
-        command(*arguments, root=root), cwd=folder, env=environment(**environ), stdin=subprocess.DEVNULL,
+        line, cwd=folder, env=environment(**environ), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     return Run(done)

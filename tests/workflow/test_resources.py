@@ -18,7 +18,7 @@ def test_every_rule_that_does_work_has_an_estimate_and_uses_it():
             name = re.match(r" *rule (\w+):", block)[1]
             if "script:" in block and name != "demo":
                 working.add(name)
-                assert f'**requests("{name}"' in re.sub(r"\(\s+", "(", block), name
+                assert f'**PLAN.resources("{name}"' in re.sub(r"\(\s+", "(", block), name
     assert working == set(resources.ESTIMATES)
 
 
@@ -62,6 +62,15 @@ def test_estimates_are_above_what_was_measured_and_not_far(rule):
     for size, measured in MEASURED[rule]:
         asked = resources.request(rule, "mem_mb", size)
         assert 1.05 * measured < asked < 4 * measured + 300
+
+
+def test_what_is_fixed_depends_neither_on_size_nor_on_the_attempt():
+    found = {(rule, quantity) for rule in resources.ESTIMATES for quantity in ("mem_mb", "runtime", "disk_mb")
+             if resources.is_fixed(rule, quantity)}  # fmt: skip
+    assert ("fit", "disk_mb") in found
+    assert ("final_product", "disk_mb") not in found
+    for rule, quantity in found:
+        assert resources.request(rule, quantity, 5000, 3) == resources.request(rule, quantity, 0)
 
 
 def test_a_rule_without_an_estimate_is_an_error():

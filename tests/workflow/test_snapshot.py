@@ -38,7 +38,7 @@ def test_everything_is_there_under_names_of_its_own(tmp_path):
     found = contents(tmp_path, services={"mast": "https://me:hunter2@mast.example"})
     names = set(found.files)
     assert names >= {"data/ja_flt.fits", "references/jref/a_idc.fits", "catalogs/1/gaia/p2.parquet", "rerun.sh",
-                     "candidates/svm/x_hlet.fits", "workflow/Snakefile", "workflow/scripts/_job.py",
+                     "candidates/svm/x_hlet.fits", "workflow/Snakefile", "workflow/scripts/fit.py",
                      "versions.txt"}  # fmt: skip
     assert "catalogs/1/gaia/p1.parquet" not in names
     assert not [name for name in names if "__pycache__" in name]

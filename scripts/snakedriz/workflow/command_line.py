@@ -1,11 +1,35 @@
-"""Command lines of which Snakemake would lose a part without a word."""
+"""Command lines of which Snakemake would lose a part without a word are refused."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from snakedriz.errors import SnakedrizError
+
 _OPTIONS = ("--config", "-C")
+
+
+def check(argv: Sequence[str]) -> None:
+    """Refuse several `--config`: Snakemake keeps the last only, and drops a target that stands behind an earlier one.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        As `sys.argv`.
+
+    Raises
+    ------
+    SnakedrizError
+        With the command that says what is meant.
+    """
+    if instead := with_one_config(argv):
+        raise SnakedrizError(
+            "several --config on one command line: Snakemake would take the last one only, and would lose targets that "
+            "stand behind the others",
+            f"Give one for all: snakemake {shlex.join(instead)}",
+        )
 
 
 def with_one_config(argv: Sequence[str]) -> list[str] | None:

@@ -128,5 +128,10 @@ def request(rule: str, quantity: Quantity, size: float, attempt: int = 1) -> int
     return min(round(_at(estimate.memory, size) * rung), MEMORY_CEILING_MB)
 
 
+def is_fixed(rule: str, quantity: Quantity) -> bool:
+    """Whether a rule's jobs all ask for the same, whatever they work on and however often they were tried."""
+    return quantity == "disk_mb" and rule in ESTIMATES and ESTIMATES[rule].disk[1] == 0
+
+
 def _at(line: tuple[float, float], size: float) -> float:
     return line[0] + line[1] * size

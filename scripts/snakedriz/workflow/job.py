@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import socket
 import sys
 import time
@@ -12,10 +13,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-import _blas  # noqa: F401  before numpy
+import snakedriz.workflow.blas  # noqa: F401  before numpy
 from snakedriz.artefacts import untyped
 from snakedriz.errors import SnakedrizError
-from snakedriz.workflow import process_usage, run_summary
+from snakedriz.workflow import library, process_usage, run_summary
 
 
 class _Without(io.TextIOBase):
@@ -55,12 +56,13 @@ def job(snakemake: Any, hide: Collection[str] = ()) -> Iterator[TextIO]:
     with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as file:  # noqa: PTH123
         log: Any = _Without(file, hide) if hide else file
         try:
-            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            library.check(snakemake.scriptdir)
+            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log), _logging_to(log):
                 yield log
         except SnakedrizError as error:
             traceback.print_exc(file=log)
             print(f"\nsnakedriz: {association}: {error}\n", file=terminal)
-            record.write("failed", *_said(str(error)))
+            record.write("failed", error.reason, error.remedy or "repair or replace the file it names")
             raise SystemExit(1) from None
         except Exception as error:
             traceback.print_exc(file=log)
@@ -70,16 +72,22 @@ def job(snakemake: Any, hide: Collection[str] = ()) -> Iterator[TextIO]:
                 f"\n(the traceback is in {snakemake.log[0]})\n",
                 file=terminal,
             )
-            remedy = "an error nobody foresaw: the traceback is in the log; check the files it names, else report it"
+            remedy = "Unexpected error: the traceback is in the log; check the files it names, else report it"
             record.write("failed", f"unexpected {said}", remedy)
             raise SystemExit(1) from None
     record.write("ok")
 
 
-def _said(message: str) -> tuple[str, str]:
-    """Divide an error's message into what was found and, after its last semicolon, what to do."""
-    reason, _, remedy = message.rpartition("; ")
-    return (reason, remedy) if reason else (message, "mend or replace the file it names")
+@contextlib.contextmanager
+def _logging_to(log: TextIO) -> Iterator[None]:
+    """Write what the library says of its work, from INFO on, into the log of the job."""
+    logger, handler = logging.getLogger("snakedriz"), logging.StreamHandler(log)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 class _Record:
