@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 
 @cache
@@ -21,3 +24,14 @@ def factor(sigmas: float, freedom: float) -> float:
     from scipy.stats import norm, t
 
     return float(t.isf(norm.sf(sigmas), max(freedom, 1.0)))
+
+
+def shift_error(measured: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the total displacement of a measured exposure or chip and half of its 2-sigma error, px.
+
+    The mean shift, and what rotation and scale add, in quadrature.
+    """
+    shift = math.hypot(measured["dx"], measured["dy"], measured.get("field") or 0.0)
+    error = math.hypot(measured["dx_err"], measured["dy_err"], measured.get("field_err") or 0.0)
+    freedom = measured["freedom"]
+    return shift, error * factor(2.0, freedom) / factor(1.0, freedom) / 2.0
