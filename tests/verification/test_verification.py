@@ -132,7 +132,7 @@ def test_comparison_with_the_default_counts_where_the_default_is_good(tmp_path):
         default = same.model_copy(update={"verified": _verdicts(verified, verified)})
         found = assess(scene, tmp_path, default_product=product, default=default)
         assert check(found, "similarity_to_default").passed is passed
-        assert found.verified.documented is (passed is not False)
+        assert found.verified["documented"] is (passed is not False)
         assert found.verified["measured"] is True
 
 
