@@ -7,6 +7,7 @@ numbers of the known defects, and of the departures from its documentation, in t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
-from snakedriz.artefacts.base import Pixel
 from snakedriz.artefacts.drizzlepac_numbers import (
     DrizzlepacFocus,
     DrizzlepacNumbers,
@@ -226,6 +226,13 @@ def _score(value: float, mean: float, std: float) -> float:
     return float(ndtri(ndtr((value - mean) / std))) if std > 0 else float("nan")
 
 
+#: What becomes of an exposure without data; a distance of NaN is none.
+_NO_DATA = OverlapExposure(
+    rootname="", xslice=None, yslice=None, focus=0.0, focus_pos=None, product_focus=0.0, product_focus_pos=None,
+    distance=None, hamming=None, similarity=None, stops="", num_sources=0, product_num_sources=0,
+)  # fmt: skip
+
+
 def _overlap(
     rootname: str, product: Image, product_bounds: TileBounds, single: Image, bounds: TileBounds, weight: float
 ) -> tuple[float, OverlapExposure]:
@@ -233,27 +240,29 @@ def _overlap(
 
     The distance is returned beside the row, which cannot hold a NaN.
     """
-    region = single > 0
+    region, row = single > 0, _NO_DATA.model_copy(update={"rootname": rootname})
     if not region.any():  # no data: -1, which passes any limit
-        return _nothing(rootname, -1.0, "")
+        return -1.0, row.model_copy(update={"distance": -1.0})
     # The region of the largest overlap is the whole frame: the footprints drawn are those of the single drizzles' WCS,
     # which is the product's (B10). Their slices leave out the last row and column. No exposure can lie outside, so the
     # fall-back to any overlap has the same region.
     region[-1], region[:, -1] = False, False
     rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
     if len(rows) == 0:
-        return _nothing(rootname, float("nan"), "data in the last row and column only")
+        return math.nan, row.model_copy(update={"stops": "data in the last row and column only"})
     # The stop is the last row and column that have data, and so leaves them out: once more.
     y, x = slice(int(rows[0]), int(rows[-1])), slice(int(columns[0]), int(columns[-1]))
-    places = _Places(
-        (x.start, x.stop), (y.start, y.stop), *log_peak(single, region, OVERLAP_SIGMA, bounds),
-        *log_peak(product, region, OVERLAP_SIGMA, product_bounds),
-    )  # fmt: skip
+    focus, place = log_peak(single, region, OVERLAP_SIGMA, bounds)
+    product_focus, product_place = log_peak(product, region, OVERLAP_SIGMA, product_bounds)
+    row = row.model_copy(update={
+        "xslice": [x.start, x.stop], "yslice": [y.start, y.stop], "focus": focus, "focus_pos": list(place),
+        "product_focus": product_focus, "product_focus_pos": list(product_place),
+    })  # fmt: skip
     # Pixels of the single that are not positive are 0 in both: half the sky, and with it half the noise.
     ours, theirs = (np.where(region[y, x], image[y, x], np.float32(0)) for image in (single, product))
     if ours.size == 0 or ours.max() < 0 or theirs.max() < 0:
         why = "data in one row or column only" if ours.size == 0 else "no background of a product below 0 everywhere"
-        return _nothing(rootname, float("nan"), why, places)
+        return math.nan, row.model_copy(update={"stops": why})
     found, product_found = _detect(ours), _detect(theirs)
     pixels = int(np.count_nonzero(found))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -262,32 +271,10 @@ def _overlap(
     # A blurred exposure, or one of other stars, has the same flux: twice the similarity is nearly always the smaller,
     # and hides what the Hamming distance sees (B1, 3h-11). A NaN here, of no source in either, stays.
     distance = min(hamming, index * 2.0)
-    return distance, OverlapExposure(
-        rootname=rootname, **vars(places), distance=distance, hamming=hamming, similarity=index, stops="",
-        num_sources=ndimage.label(found)[1], product_num_sources=ndimage.label(product_found)[1],
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Where an exposure has data, and the sharpest places there: members as of `OverlapExposure`."""
-
-    xslice: Pixel | None = None
-    yslice: Pixel | None = None
-    focus: float = 0.0
-    focus_pos: Pixel | None = None
-    product_focus: float = 0.0
-    product_focus_pos: Pixel | None = None
-
-
-_NOWHERE = _Places()
-
-
-def _nothing(rootname: str, distance: float, stops: str, places: _Places = _NOWHERE) -> tuple[float, OverlapExposure]:
-    return distance, OverlapExposure(
-        rootname=rootname, **vars(places), distance=distance, hamming=None, similarity=None, stops=stops,
-        num_sources=0, product_num_sources=0,
-    )  # fmt: skip
+    return distance, OverlapExposure(**{
+        **dict(row), "distance": distance, "hamming": hamming, "similarity": index,
+        "num_sources": ndimage.label(found)[1], "product_num_sources": ndimage.label(product_found)[1],
+    })  # fmt: skip
 
 
 def _detect(image: Image) -> Mask:
