@@ -11,7 +11,7 @@ from astropy.table import Table
 from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
 from snakedriz.artefacts import untyped
-from snakedriz.candidates import stages
+from snakedriz.candidates import bundle
 from snakedriz.exposures.skeleton import Skeletons
 from snakedriz.files import read_json
 
@@ -24,7 +24,7 @@ def main(snakemake: Any) -> None:
         start = "default"
         skeletons: Skeletons = {}
         if inventory["outcome"] == "process":
-            start, skeletons = stages.starting_point(snakemake.input.start)
+            start, skeletons = bundle.starting_point(snakemake.input.start)
         sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
         catalog = Table.read(snakemake.input.catalog)
         for path in snakemake.output.fits:
