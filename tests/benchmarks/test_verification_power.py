@@ -262,7 +262,7 @@ def test_real_visits_are_displaced_by_what_is_asked_for():
 
 
 def test_a_trial_from_end_to_end():
-    """5 px in an undersampled pair: measured, and not verified; drizzlepac's functions run on it."""
+    """5 px in an undersampled pair: measured, and not verified; drizzlepac has a verdict on it."""
     row = verification_power.trial(("small", "ir-2", "shift", 5.0, 0))
     assert set(row) == set(verification_power.FIELDS) - {"code"}
     assert row["measured"] == "failed"

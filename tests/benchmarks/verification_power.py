@@ -5,7 +5,8 @@
 
 Simulated visits (power_cases.CASES, made by helpers.drizzled) have one exposure displaced or rotated, on top of the
 0.01 to 0.03 px that all exposures of a guided visit are off. Each is verified three ways: as snakedriz measures it, as
-the seed document defines it (focus and similarity index), and as drizzlepac 3.11 does, with drizzlepac's own functions.
+the seed document defines it (focus and similarity index), and as drizzlepac 3.11 does (`drizzlepac_numbers`: equal to
+its functions to the bit, as a test shows).
 A visit that is not verified counts as caught; at displacement 0 it is a false alarm.
 
 DIR/trials.csv   one line per trial, appended as they end: an interrupted study resumes where it was. A line counts only
