@@ -77,6 +77,8 @@ rule fit:
     resources:
         **PLAN.resources("fit", lambda w: PLAN.exposures(w.asn)),
     params:
+        methods=PLAN.config["fitting"]["methods"],
+        geometries=PLAN.config["fitting"]["geometries"],
         detectors=PLAN.detectors,
         versions=PLAN.versions,
     message:

@@ -9,15 +9,15 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
 from snakedriz.artefacts import untyped
+from snakedriz.artefacts.fit import Fit
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
-from snakedriz.files import read_json
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        fits = [read_json(path) for path in snakemake.input.fits]
+        fits = [Fit.read(path) for path in snakemake.input.fits]
         chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
         skeletons = stages.starting_point(snakemake.input.start)[1] if chosen else {}
         solution = stages.aposteriori(skeletons, chosen, reason)

@@ -9,18 +9,18 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
 from snakedriz.artefacts import untyped
+from snakedriz.artefacts.visit_fit import VisitFit
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
-from snakedriz.files import read_json
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        fits = [read_json(path) for path in snakemake.input.fits]
+        fits = [VisitFit.read(path) for path in snakemake.input.fits]
         chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
         if fits:
-            reason = f"visit {fits[0]['visit']} ({', '.join(fits[0]['associations'])}): {reason}"
+            reason = f"visit {fits[0].visit} ({', '.join(fits[0].associations)}): {reason}"
         skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
         solution = stages.aposteriori(skeletons, chosen, reason, candidate="visit")
         if solution["outcome"] != "ok":

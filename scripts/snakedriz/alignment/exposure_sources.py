@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from astropy.io import fits
 from astropy.table import Table
 
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.exposures import field
 from snakedriz.fits_headers.rootnames import ExposureKey
 
 
-@dataclass
+@dataclass(frozen=True)
 class ExposureSources:
     """One exposure as a fit needs it.
 
@@ -39,7 +39,7 @@ class ExposureSources:
 
 
 def collect(
-    inventory: Mapping[str, Any],
+    inventory: Inventory,
     skeletons: Mapping[ExposureKey, fits.HDUList],
     tables: Sequence[str],
     not_alignable: bool = False,
@@ -48,8 +48,7 @@ def collect(
 
     Parameters
     ----------
-    inventory : mapping
-        "inventory/1".
+    inventory : Inventory
     skeletons : mapping
         As `snakedriz.exposures.skeleton.read_bundle` returns them.
     tables : sequence of str
@@ -58,19 +57,18 @@ def collect(
         Return exposures, too, that are used but that no sources can be looked for in (spectra), with an empty table.
     """
     paths = {Path(path).stem: path for path in tables}
-
-    def sources(e: Mapping[str, Any]) -> Table:
-        table = Table.read(paths[e["rootname"]])
-        return table if e["alignable"] else table[:0]
-
-    return [
-        ExposureSources(
-            e["rootname"],
-            skeletons[ExposureKey(e["rootname"], inventory["verification_kind"])],
-            sources(e),
-            float(e["exptime"]),
-            field.epoch(e),
+    found = []
+    for exposure in inventory.used:
+        if not (exposure.alignable or not_alignable):
+            continue
+        table = Table.read(paths[exposure.rootname])
+        found.append(
+            ExposureSources(
+                exposure.rootname,
+                skeletons[ExposureKey(exposure.rootname, str(inventory.verification_kind))],
+                table if exposure.alignable else table[:0],
+                float(exposure.exptime or 0.0),
+                field.epoch(exposure),
+            )
         )
-        for e in inventory["exposures"]
-        if e["used"] and (e["alignable"] or not_alignable)
-    ]
+    return found

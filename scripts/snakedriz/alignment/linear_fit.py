@@ -2,8 +2,8 @@
 
 Errors are taken from the scatter of the residuals about the fit, not from the quoted errors, which only weigh the
 stars against each other: whatever makes all of them too small or too large by one factor does no harm. That scatter is
-itself known from few residuals, so limits come from Student's t with the fit's degrees of freedom. Both axes share one
-scatter.
+itself known from few residuals, so limits come from Student's t with the fit's degrees of freedom
+(`snakedriz.statistics.limits`). Both axes share one scatter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,26 +23,7 @@ Array = NDArray[np.float64]
 PARAMETERS = {"shift": 2, "rshift": 3, "rscale": 4, "general": 6}
 
 
-@cache
-def half_width(freedom: int, level: float) -> float:
-    """Half-width of the central interval of Student's t that holds the share `level`; 68.27 per cent is "1 sigma"."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.5 + level / 2.0, max(freedom, 1)))
-
-
-def limits(error: float, freedom: int, floor: float = 0.0) -> tuple[float, float]:
-    """Return the half-widths that hold 68.27 and 95 per cent, for a standard error with `freedom` degrees of freedom.
-
-    `floor` is a further error (1 sigma, in the unit of `error`) that no number of stars removes.
-    """
-    return (
-        math.hypot(error * half_width(freedom, 0.6827), floor),
-        math.hypot(error * half_width(freedom, 0.95), 1.96 * floor),
-    )
-
-
-@dataclass
+@dataclass(frozen=True)
 class LinearFit:
     """position' = matrix @ position + shift, and the stars that say so.
 
