@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
 from snakedriz.artefacts import untyped
-from snakedriz.artefacts.fit import Fit
+from snakedriz.artefacts.fit import Fit, FitSummary
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
 
@@ -20,8 +20,11 @@ def main(snakemake: Any) -> None:
         fits = [Fit.read(path) for path in snakemake.input.fits]
         chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
         skeletons = stages.starting_point(snakemake.input.start)[1] if chosen else {}
-        solution = stages.aposteriori(skeletons, chosen, reason)
-        solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
+        solution = stages.aposteriori(skeletons, chosen.to_json() if chosen else None, reason)
+        solution["fits"] = [  # TRANSITION
+            FitSummary.of(fit, Path(path).name, fit is chosen).to_json()
+            for fit, path in zip(fits, snakemake.input.fits, strict=True)
+        ]
         skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
         untyped.write(snakemake.output.solution, solution)
 

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
 from snakedriz.artefacts import untyped
+from snakedriz.artefacts.fit import FitSummary
 from snakedriz.artefacts.visit_fit import VisitFit
 from snakedriz.candidates import stages
 from snakedriz.exposures import skeleton
@@ -22,10 +23,13 @@ def main(snakemake: Any) -> None:
         if fits:
             reason = f"visit {fits[0].visit} ({', '.join(fits[0].associations)}): {reason}"
         skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
-        solution = stages.aposteriori(skeletons, chosen, reason, candidate="visit")
+        solution = stages.aposteriori(skeletons, chosen.to_json() if chosen else None, reason, candidate="visit")
         if solution["outcome"] != "ok":
             skeletons = {}
-        solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
+        solution["fits"] = [  # TRANSITION
+            FitSummary.of(fit, Path(path).name, fit is chosen).to_json()
+            for fit, path in zip(fits, snakemake.input.fits, strict=True)
+        ]
         skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
         untyped.write(snakemake.output.solution, solution)
 

@@ -53,7 +53,9 @@ def describe(work: CatalogAlignment, about: FitNumbers) -> FitNumbers:
         "zero_point_error_mas": zero_point,
         "zero_point_error95_mas": zero_point95,
         "share": _share(work, len(distinct)),
-        "significance": min((match.significance for name, match in work.found.items() if name in work.used), default=0.0),
+        "significance": min(
+            (match.significance for name, match in work.found.items() if name in work.used), default=0.0
+        ),
         "match": {name: match.summary() for name, match in sorted(work.found.items())},
     }
     return FitNumbers(**{**about.given(), **found})
@@ -215,9 +217,7 @@ def _exposure_error(work: CatalogAlignment, exposure: PlacedExposure) -> tuple[f
     scale = work.plane.scale * 1000.0
     if fit is None:
         return None, None
-    one, two = limits(
-        fit.error(exposure.middle) * scale, fit.freedom, float(work.options["zero_point_floor_mas"])
-    )
+    one, two = limits(fit.error(exposure.middle) * scale, fit.freedom, float(work.options["zero_point_floor_mas"]))
     if exposure.tied:
         tie = exposure.relative
         if tie is None or tie.error_px is None or tie.error95_px is None:

@@ -188,7 +188,8 @@ def _correctors(exposure: ExposureSources) -> Correctors:
     }
     if not own:
         raise SnakedrizError(
-            f"{exposure.rootname}: has no SCI extension with a WCS", "get the calibrated exposure from the archive again"
+            f"{exposure.rootname}: has no SCI extension with a WCS",
+            "get the calibrated exposure from the archive again",
         )
     unknown = sorted({int(chip) for chip in exposure.sources["chip"]} - set(own))
     if unknown:
