@@ -184,7 +184,7 @@ def _zero_point(work: CatalogAlignment) -> tuple[float, float]:
 
 
 def _pooled(work: CatalogAlignment) -> LinearFit:
-    """Average the residuals of exposures that were fitted one by one star by star: they share the catalogue's errors."""
+    """Average the residuals of exposures that were fitted one by one, by star: they share the catalogue's errors."""
     rows = len(work.ref.uv)
     total, position, residual = np.zeros(rows), np.zeros((rows, 2)), np.zeros((rows, 2))
     for name, one in work.fits.items():
