@@ -8,10 +8,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
-from snakedriz.artefacts import untyped
-from snakedriz.artefacts.fit import Fit, FitSummary
-from snakedriz.candidates import stages
-from snakedriz.exposures import skeleton
+from snakedriz.artefacts.fit import Fit
+from snakedriz.candidates import aposteriori, bundle
 
 
 def main(snakemake: Any) -> None:
@@ -19,14 +17,10 @@ def main(snakemake: Any) -> None:
     with job(snakemake):
         fits = [Fit.read(path) for path in snakemake.input.fits]
         chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
-        skeletons = stages.starting_point(snakemake.input.start)[1] if chosen else {}
-        solution = stages.aposteriori(skeletons, chosen.to_json() if chosen else None, reason)
-        solution["fits"] = [  # TRANSITION
-            FitSummary.of(fit, Path(path).name, fit is chosen).to_json()
-            for fit, path in zip(fits, snakemake.input.fits, strict=True)
-        ]
-        skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-        untyped.write(snakemake.output.solution, solution)
+        skeletons = bundle.starting_point(snakemake.input.start)[1] if chosen else {}
+        solution = aposteriori.make(skeletons, chosen, reason)
+        bundle.write(snakemake.output.wcs, solution, skeletons)
+        aposteriori.with_fits(solution, fits, snakemake.input.fits, chosen).write(snakemake.output.solution)
 
 
 if "snakemake" in globals():

@@ -12,7 +12,7 @@ from astropy.table import Table
 from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
 from snakedriz.artefacts.inventory import Inventory
-from snakedriz.candidates import stages
+from snakedriz.candidates import bundle
 from snakedriz.exposures.skeleton import Skeletons
 
 
@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
         start: Any = "default"
         skeletons: Skeletons = {}
         if inventory.outcome == "process":
-            start, skeletons = stages.starting_point(snakemake.input.start)
+            start, skeletons = bundle.starting_point(snakemake.input.start)
         sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
         catalog = Table.read(snakemake.input.catalog)
         kinds = product(snakemake.params.methods, snakemake.params.geometries)

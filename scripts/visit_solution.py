@@ -8,10 +8,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
-from snakedriz.artefacts import untyped
-from snakedriz.artefacts.fit import FitSummary
 from snakedriz.artefacts.visit_fit import VisitFit
-from snakedriz.candidates import stages
+from snakedriz.candidates import aposteriori, bundle
 from snakedriz.exposures import skeleton
 
 
@@ -23,15 +21,9 @@ def main(snakemake: Any) -> None:
         if fits:
             reason = f"visit {fits[0].visit} ({', '.join(fits[0].associations)}): {reason}"
         skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
-        solution = stages.aposteriori(skeletons, chosen.to_json() if chosen else None, reason, candidate="visit")
-        if solution["outcome"] != "ok":
-            skeletons = {}
-        solution["fits"] = [  # TRANSITION
-            FitSummary.of(fit, Path(path).name, fit is chosen).to_json()
-            for fit, path in zip(fits, snakemake.input.fits, strict=True)
-        ]
-        skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-        untyped.write(snakemake.output.solution, solution)
+        solution = aposteriori.make(skeletons, chosen, reason, candidate="visit")
+        bundle.write(snakemake.output.wcs, solution, skeletons)
+        aposteriori.with_fits(solution, fits, snakemake.input.fits, chosen).write(snakemake.output.solution)
 
 
 if "snakemake" in globals():

@@ -16,7 +16,7 @@ from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.tangent_plane import place
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.visit_fit import VisitFit
-from snakedriz.candidates import stages
+from snakedriz.candidates import aposteriori, default
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
@@ -48,7 +48,7 @@ def field(tmp_path_factory):
         for path, chips in zip(truth.flc, truth.wcs, strict=True):
             skeletons[path.name[:9]] = skeleton.from_exposure(path)
             wcs[path.name[:9]] = chips
-    stages.default({ExposureKey(root, "flc"): s for root, s in skeletons.items()}, {"jref": str(truths[0].ref)})
+    default.make({ExposureKey(root, "flc"): s for root, s in skeletons.items()}, {"jref": str(truths[0].ref)})
     rng = np.random.default_rng(11)
     ra, dec = rng.permutation(sky_on(truths[0].wcs[0], 60, 60, rng)).T
     return skeletons, wcs, ra, dec
@@ -178,9 +178,9 @@ def test_without_the_same_lock_nothing_is_inherited(field):
     assert [row.rootname for row in found.left_out] == [root]
     assert f"FGSLOCK of {root} is GYROS" in found.left_out[0].reason
     skeletons = {ExposureKey(root, "flc"): copy.deepcopy(field[0][root])}
-    solution = stages.aposteriori(skeletons, found.to_json(), "chosen", candidate="visit")
-    assert (solution["candidate"], solution["outcome"]) == ("visit", "not_applicable")
-    assert "GYROS" in solution["reason"]
+    solution = aposteriori.make(skeletons, found, "chosen", candidate="visit")
+    assert (solution.candidate, solution.outcome) == ("visit", "not_applicable")
+    assert "GYROS" in solution.reason
 
 
 def test_one_direct_image_is_enough_for_a_spectrum(field):
@@ -191,9 +191,9 @@ def test_one_direct_image_is_enough_for_a_spectrum(field):
     }  # fmt: skip
     assert np.abs(away(field, found)[SAME.rootnames[0]]).max() < 1.0
     skeletons = {ExposureKey(SAME.rootnames[0], "flc"): copy.deepcopy(field[0][SAME.rootnames[0]])}
-    solution = stages.aposteriori(skeletons, found.to_json(), "chosen", candidate="visit")
-    assert solution["wcsname"] == "IDC_9d1snakej-FIT_SVM_GAIAeDR3"
-    assert solution["exposures"][0]["source"].startswith(f"solution of {DEEP.rootnames[0]}, inherited: same visit")
+    solution = aposteriori.make(skeletons, found, "chosen", candidate="visit")
+    assert solution.wcsname == "IDC_9d1snakej-FIT_SVM_GAIAeDR3"
+    assert solution.exposures[0].source.startswith(f"solution of {DEEP.rootnames[0]}, inherited: same visit")
 
 
 def test_two_bodies_without_common_sources_are_both_fitted(field):

@@ -159,7 +159,7 @@ FRONT_PAGE = {"measured": (0.0, 0.2, 0.5, 1.0), "documented": (0.0, 1.0), "drizz
 
 
 def front_page(table: Table, notes: Mapping[str, str]) -> str:
-    """Markdown table for the README: the three verdicts side by side, "not verified/tried"."""
+    """Markdown table for docs/verification.md: the three verdicts side by side, "not verified/tried"."""
     found = {verdict: counts(table, "shift", verdict, amounts) for verdict, amounts in FRONT_PAGE.items()}
     columns = [(verdict, amount) for verdict, amounts in FRONT_PAGE.items() for amount in amounts]
     lines = ["| detector, exposures: field | " + " | ".join(f"{v}, {a:g} px" for v, a in columns) + " |"]

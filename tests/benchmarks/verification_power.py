@@ -18,7 +18,7 @@ DIR/power.png    the same as plots
 solution, the drizzling and the same verification. drizzlepac is shown the single drizzles of a second pass, those
 without the flagged pixels, as runastrodriz shows them. --frames wfc takes whole detectors: minutes and gigabytes a
 trial. A trial depends on case, displacement and number only, so that --trials 200 after --trials 100 adds a hundred.
---record puts the figures of DIR into config/detectors.yaml (block `study`) and README.md.
+--record puts the figures of DIR into detectors.yaml (block `study`) and docs/verification.md.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def record(work: Path) -> None:
         stars = f"{case.stars[0]} to {case.stars[1]} stars" if case.stars else ""
         notes[name] = f"{case.detector}, {len(case.exptimes)}: {'; '.join(filter(None, (stars, case.note)))}"
     put(
-        ROOT / "README.md",
+        ROOT / "docs/verification.md",
         "<!-- power -->\n",
         "<!-- /power -->",
         power_report.front_page(table[np.isin(table["case"], list(notes))], notes),
@@ -222,7 +222,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", choices=list(power_cases.AMOUNTS), default=list(power_cases.AMOUNTS))
     parser.add_argument("--amounts", nargs="+", type=float, default=None, help="only these, px and deg")
     parser.add_argument(
-        "--record", action="store_true", help="put the figures into config/detectors.yaml and README.md"
+        "--record", action="store_true", help="put the figures into detectors.yaml and docs/verification.md"
     )
     options = parser.parse_args(argv)
     if options.trials is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from snakedriz.candidates import stages
+from snakedriz.candidates import apriori, default
 from snakedriz.drizzle import engine
 from snakedriz.drizzle import singles as singles_
 from snakedriz.errors import SnakedrizError
@@ -33,13 +33,13 @@ def drizzled(small_visit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("drizzled")
     before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in small_visit.data.iterdir()}
     skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
-    stages.default(skeletons, {"jref": str(small_visit.ref)})
+    default.make(skeletons, {"jref": str(small_visit.ref)})
     with (folder / "a.log").open("w") as log:
         engine.drizzle(
             exposures(small_visit, skeletons), PARAMETERS, "flag", folder / "a_drc.fits", folder / "a_crmask.fits",
             folder / "a_singles.fits", temporary_directory=folder, log=log,
         )  # fmt: skip
-    stages.apriori(skeletons, None, str(small_visit.offsets))
+    apriori.make(skeletons, None, [str(small_visit.offsets)])
     with (folder / "b.log").open("w") as log:
         engine.drizzle(
             exposures(small_visit, skeletons), PARAMETERS, "reuse", folder / "b_drc.fits", folder / "b_crmask.fits",
@@ -126,7 +126,7 @@ def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number
         monkeypatch.setenv("TMPDIR", str(scratch))
         monkeypatch.setattr(tempfile, "tempdir", None)
         skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
-        stages.default(skeletons, {"jref": str(small_visit.ref)})
+        default.make(skeletons, {"jref": str(small_visit.ref)})
         with (tmp_path / "a.log").open("w") as log:
             engine.drizzle(
                 exposures(small_visit, skeletons), PARAMETERS, "flag", tmp_path / "a_drc.fits",
@@ -139,7 +139,7 @@ def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number
 
 def test_a_failure_names_the_log_and_leaves_no_product(small_visit, tmp_path):
     skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
-    stages.default(skeletons, {"jref": str(small_visit.ref)})
+    default.make(skeletons, {"jref": str(small_visit.ref)})
     with (tmp_path / "a.log").open("w") as log, pytest.raises(SnakedrizError, match=r"a\.log"):
         engine.drizzle(
             exposures(small_visit, skeletons), {**PARAMETERS, "final_kernel": "no such kernel"}, "flag",

@@ -16,7 +16,7 @@ from snakedriz.alignment import fitting
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.tangent_plane import place, positions
 from snakedriz.artefacts.fit import Fit
-from snakedriz.candidates import stages
+from snakedriz.candidates import default
 from snakedriz.detection.sources import COLUMNS
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
@@ -34,7 +34,7 @@ SETTINGS["fitting"]["relative"]["searchrad_px"] = 10
 def start_from_default(truth):
     """Skeletons of a simulated visit's FLC files with the default WCS."""
     skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
-    stages.default(skeletons, {"jref": str(truth.ref)})
+    default.make(skeletons, {"jref": str(truth.ref)})
     return skeletons
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snakedriz.artefacts.provenance import sidecar
 from snakedriz.files import read_json
 
 if TYPE_CHECKING:
@@ -42,12 +43,6 @@ def visit(rootname: str, group: Group = "auto") -> str:
     own = rootname[:6]
     groups = () if isinstance(group, str) else group
     return next((min(n[:6] for n in names) for names in groups if own in {n[:6] for n in names}), own)
-
-
-def sidecar(path: str | Path) -> Path:
-    """Return the name of a file's provenance record."""
-    path = Path(path)
-    return path.with_name(path.name + ".provenance.json")
 
 
 def exposures(index: FileIndex, name: str, group: Group = "auto") -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from snakedriz.catalogs.reference import mean_direction
 from snakedriz.errors import SnakedrizError
 from snakedriz.fits_headers.fast_header import units
+
+log = logging.getLogger(__name__)
 
 #: For errors of the pointing (up to tens of arcsec with old guide stars), distortion (a few arcsec), proper motions.
 MARGIN_ARCSEC = 60.0
@@ -81,7 +84,7 @@ def corners(paths: Iterable[str | Path]) -> list[NDArray[np.float64]]:
         try:
             found += chip_corners(path)
         except SnakedrizError as error:
-            print(f"left out of the field: {error}")
+            log.warning("left out of the field: %s", error)
     return found
 
 

@@ -165,7 +165,7 @@ class Plan:
             asn = wildcards.asn
             return [f"{self.folder(asn, name)}/{file.format(asn=asn)}" for name in self.candidates(asn)]
 
-        return files
+        return _signed(files)
 
     def drizzled(self, asn: str, candidate: str, what: str = "") -> str:
         """Return the path of the product that a candidate is judged on, or of what is named like it (``_crmask``)."""
@@ -346,13 +346,28 @@ class Plan:
         }
 
 
+def of_job(function: Callable[..., Any], *names: str) -> Callable[[Any], Any]:
+    """Return the function of Snakemake's that calls `function` with these wildcards of a job."""
+
+    def call(wildcards: Any) -> Any:
+        return function(*[getattr(wildcards, name) for name in names])
+
+    return _signed(call)
+
+
+def _signed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Note the parameters of a function on it (PEP 362).
+
+    Snakemake asks for them many times a job, and finding them anew takes a twentieth of the planning of many jobs.
+    """
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
+
+
 def _request(rule: str, quantity: resources.Quantity, paths: Sized | None, size: float) -> Callable[[Any, int], int]:
-    def of_job(wildcards: Any, attempt: int) -> int:
+    def asked(wildcards: Any, attempt: int) -> int:
         found = () if paths is None else paths(wildcards)
         there = resources.megabytes([found] if isinstance(found, str) else found)
         return resources.request(rule, quantity, size + there, attempt)
 
-    # Snakemake looks the parameters up many times a job; found here they are not looked for (PEP 362), which takes a
-    # twentieth of the planning of many jobs.
-    of_job.__signature__ = inspect.signature(of_job)  # type: ignore[attr-defined]
-    return of_job
+    return _signed(asked)
