@@ -164,7 +164,7 @@ def trial(scene, rng, n, method="relative", geometry="shift", others=12, underst
 
 
 def offsets_of(wcs, chip, x, y, ra, dec):
-    """Where a WCS, corrected as a fit says of the chip, puts positions minus where they are: (n, 2) east, north, mas."""
+    """Where a WCS, corrected as a fit says of the chip, puts positions minus where they are: (n, 2), mas."""
     if chip:
         wcs.wcs.crval, wcs.wcs.cd = chip.crval, chip.cd
         wcs.wcs.set()

@@ -32,8 +32,8 @@ def test_offsets_are_read_back(client, tmp_path):
         fetch_guide(server, client, tmp_path / "o.ecsv")
     rows = guide_star_offsets.read_offsets(tmp_path / "o.ecsv")
     assert set(rows) == {"j94f05bgq"}
-    assert rows["j94f05bgq"]["deltaRA"] == 0.00163279
-    assert rows["j94f05bgq"]["outputCatalog"] == "GSC240"
+    assert rows["j94f05bgq"].delta[0] == 0.00163279
+    assert rows["j94f05bgq"].catalog == "GSC240"
     assert Table.read(tmp_path / "o.ecsv").meta["unknown"] == ["jnobody1q"]
 
 

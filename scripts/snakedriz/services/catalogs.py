@@ -14,9 +14,9 @@ from astropy.table import Table
 from snakedriz.catalogs import reference
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import whole, write_table
+from snakedriz.geometry import Cone
 from snakedriz.services import cache, failures, provenance, stsci_catalogs, virtual_observatory
 from snakedriz.services.addresses import address, client
-from snakedriz.services.area import Cone
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
 from snakedriz.settings.configuration import Services
