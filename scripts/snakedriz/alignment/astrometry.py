@@ -38,6 +38,7 @@ from snakedriz.artefacts.base import Record
 from snakedriz.artefacts.fit import Fit, FitResult
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.solution import Solution
+from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import read_bundle
 from snakedriz.geometry import rotation
 from snakedriz.statistics import limits
@@ -123,7 +124,10 @@ def measure(
     crossed = None
     if fit is not None:
         if fit.catalog not in found:
-            raise ValueError(f"the fit is to {fit.catalog}, which is not among the catalogues {list(catalogs)}")
+            raise SnakedrizError(
+                f"the fit is to {fit.catalog}, which is not among the catalogues {', '.join(catalogs)}",
+                "run the fits again with the catalogues of the present configuration",
+            )
         crossed = found[fit.catalog].cross_validate(fit)
     return Astrometry(
         candidate=candidate,
