@@ -20,20 +20,19 @@ def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
         inventory = Inventory.read(snakemake.input.inventory)
-        solution = Solution.read(snakemake.input.solution)
         numbers = settings.detector_settings(
             snakemake.params.detectors, str(inventory.instrument), str(inventory.detector)
         )
         found = None
         if "astrometry" in snakemake.output.keys():  # noqa: SIM118 - not a mapping
-            of = snakemake.input
+            of, solution = snakemake.input, Solution.read(snakemake.input.solution)
             found = astrometry.of_candidate(inventory, solution, of.wcs, of.sources, of.catalogs, of.fits, numbers)
             found.write(snakemake.output.astrometry)
         drizzlepac = snakemake.input.drizzlepac
         metrics.put_together(
             Verification.read(snakemake.input.verification),
             # a candidate that the configuration rules out has nothing to compare
-            found if found and snakemake.input.catalogs else None,
+            found if snakemake.input.catalogs else None,
             DrizzlepacNumbers.read(drizzlepac) if drizzlepac else None,
         ).write(snakemake.output.metrics)
 

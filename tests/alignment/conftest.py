@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import pytest
 from helpers.displaced_visit import VISIT
 from helpers.fit_simulator import Scene, start_from_default, trial
@@ -31,6 +32,4 @@ def scene(tmp_path_factory):
 @pytest.fixture
 def fitted(scene):
     """A fit of the scene to 40 catalogue stars."""
-    import numpy as np
-
     return trial(scene, np.random.default_rng(3), 40, geometry="rscale")

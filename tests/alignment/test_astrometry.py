@@ -1,14 +1,12 @@
 """Measured astrometry of simulated visits with known pointing errors: offset, rotation, displacements, reasons."""
 
 import json
-import warnings
 
 import numpy as np
 import pytest
 from helpers.fit_simulator import KEYWORDS, SETTINGS, corrected
 from snakedriz.alignment import astrometry
 from snakedriz.artefacts.astrometry import Astrometry
-from snakedriz.promotion import error_summary
 
 
 def measured(candidate, exposures, catalogs, fit=None):
@@ -111,26 +109,3 @@ def test_unrelated_catalogue_is_not_measured(fitted):
     found = measured("default", fitted.exposures, {"wrong": wrong})
     assert found.absolute.outcome == "unmeasurable"
     assert found.absolute.reason
-
-
-def test_header_cards_keep_relative_and_absolute_apart(fitted):
-    found = measured("default", fitted.exposures, {"GAIAeDR3": fitted.reference})
-    row = {"registration": {"worst_px": 0.05, "error_px": 0.01, "of": "x"}, "astrometry": error_summary.summary(found)}
-    cards = {keyword: value for keyword, value, _ in error_summary.header_cards(row)}
-    assert all(len(keyword) <= 8 and keyword.startswith("SD") for keyword in cards)
-    assert cards["SDRELMAS"] == found.relative.scatter_mas
-    assert cards["SDABSERR"] == found.absolute.error_mas
-    assert cards["SDREGPX"] == 0.05
-    assert "SDHELDRM" not in cards  # the default candidate was not fitted
-    nothing = error_summary.summary(astrometry.not_applicable("apriori", "no headerlets"))
-    assert error_summary.header_cards({"registration": None, "astrometry": nothing}) == []
-    assert error_summary.header_cards({}) == []
-    from astropy.io import fits
-
-    header = fits.Header()
-    for keyword, value, comment in error_summary.header_cards(row):
-        header[keyword] = (value, comment)
-    assert header.tostring().isascii()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # no comment is too long for its card
-        str(header)

@@ -10,7 +10,7 @@ from snakedriz.settings import detector_settings, load_detectors
 from snakedriz.simulate import Visit
 from stwcs.wcsutil import HSTWCS
 
-from helpers.fit_simulator import reference_table, seen_on, source_table
+from helpers.fit_simulator import offsets_of, reference_table, seen_on, source_table
 
 WFC = detector_settings(load_detectors(), "ACS", "WFC")
 SCALE = 0.05  # arcsec per px, to turn px into mas
@@ -77,16 +77,6 @@ def turned(exposures, index, degrees=0.0, scale=1.0, ra=0.0, dec=0.0):
     return out
 
 
-def corrected(exposure, chips):
-    """A skeleton with the corrected keywords of its chips written into it."""
-    out = copy.deepcopy(exposure.skeleton)
-    for chip in chips:
-        header = out["SCI", chip.extver].header
-        header["CRVAL1"], header["CRVAL2"] = chip.crval
-        (header["CD1_1"], header["CD1_2"]), (header["CD2_1"], header["CD2_2"]) = chip.cd
-    return out
-
-
 def grid(wcs, n):
     """x and y of n by n pixels all over a chip."""
     nx, ny = wcs.pixel_shape
@@ -100,14 +90,11 @@ def against_truth(visit, exposures, result=None):
     """
     offsets, worst = [], 0.0
     for i, exposure in enumerate(exposures):
-        new, chips = corrected(exposure, result.exposures[i].chips if result else ()), []
-        for k in (1, 2):
-            wcs = HSTWCS(new, ext=("SCI", k))
-            true = np.array(visit[0].wcs[i][k - 1].all_pix2world(*grid(wcs, 6), 0))
-            delta = (np.array(wcs.all_pix2world(*grid(wcs, 6), 0)) - true) * 3.6e6
-            delta[0] *= np.cos(np.radians(true[1]))
-            chips.append(delta)
-        both = np.concatenate(chips, axis=1)
-        offsets.append(both.mean(axis=1))
-        worst = max(worst, float(np.hypot(*both).max()))
+        both = []
+        for k, true in enumerate(visit[0].wcs[i]):
+            wcs = HSTWCS(exposure.skeleton, ext=("SCI", k + 1))
+            pixels, chip = grid(wcs, 6), result.exposures[i].chips[k] if result else None
+            both.append(offsets_of(wcs, chip, *pixels, *true.all_pix2world(*pixels, 0)))
+        offsets.append(np.vstack(both).mean(axis=0))
+        worst = max(worst, float(np.hypot(*np.vstack(both).T).max()))
     return np.array(offsets), worst

@@ -164,9 +164,10 @@ def trial(scene, rng, n, method="relative", geometry="shift", others=12, underst
 
 
 def offsets_of(wcs, chip, x, y, ra, dec):
-    """Where a chip's corrected WCS puts positions, minus where they are: (n, 2) east and north, mas."""
-    wcs.wcs.crval, wcs.wcs.cd = chip.crval, chip.cd
-    wcs.wcs.set()
+    """Where a WCS, corrected as a fit says of the chip, puts positions minus where they are: (n, 2), mas."""
+    if chip:
+        wcs.wcs.crval, wcs.wcs.cd = chip.crval, chip.cd
+        wcs.wcs.set()
     found = np.column_stack(wcs.all_pix2world(x, y, 0)) - np.column_stack([ra, dec])
     return found * 3.6e6 * np.column_stack([np.cos(np.radians(dec)), np.ones(len(dec))])
 

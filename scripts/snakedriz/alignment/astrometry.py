@@ -38,6 +38,7 @@ from snakedriz.artefacts.base import Record
 from snakedriz.artefacts.fit import Fit, FitResult
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.solution import Solution
+from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import read_bundle
 from snakedriz.geometry import rotation
 from snakedriz.statistics import limits
@@ -59,15 +60,13 @@ def of_candidate(
 
     Parameters
     ----------
-    inventory, solution
-        Of the association and the candidate.
     wcs : str
         Path of the candidate's bundle of skeletons.
     sources, catalogs, fits : sequences of str
         Paths of the source tables, of the catalogues in the field (by order of preference, named after their catalogue)
         and of the fits that the candidate's WCS was chosen from.
     settings : mapping
-        The detector's settings.
+        The detector's.
     """
     if solution.outcome != "ok" or inventory.outcome != "process":
         return not_applicable(solution.candidate, solution.reason or inventory.reason)
@@ -106,23 +105,9 @@ def measure(
 ) -> Astrometry:
     """Measure the astrometry of a candidate.
 
-    Parameters
-    ----------
-    candidate : str
-    exposures : sequence of ExposureSources
-        With the candidate's WCS in their skeletons; not changed.
-    catalogs : mapping
-        Reference catalogues at the epochs of the exposures (`field_catalog.in_field`), in order of preference.
-    settings : mapping
-        The detector's settings.
-    fit : FitResult, optional
-        The fit that the candidate's WCS comes from; catalogue stars are then held out of it.
-
-    Returns
-    -------
-    Astrometry
-        `absolute` are the numbers of the group of exposures against the first catalogue with enough matches; `catalogs`
-        has every catalogue, for the group and for each exposure.
+    Exposures have the candidate's WCS in their skeletons and are not changed; catalogues are at the epochs of the
+    exposures (`field_catalog.in_field`), in order of preference. With the `fit` that the WCS comes from, catalogue
+    stars are held out of it.
     """
     options = settings["fitting"]
     if not exposures:
@@ -139,7 +124,10 @@ def measure(
     crossed = None
     if fit is not None:
         if fit.catalog not in found:
-            raise ValueError(f"the fit is to {fit.catalog}, which is not among the catalogues {list(catalogs)}")
+            raise SnakedrizError(
+                f"the fit is to {fit.catalog}, which is not among the catalogues {', '.join(catalogs)}",
+                "run the fits again with the catalogues of the present configuration",
+            )
         crossed = found[fit.catalog].cross_validate(fit)
     return Astrometry(
         candidate=candidate,
@@ -361,7 +349,7 @@ def _relative(
 def _about_mean(exposure: PlacedExposure, centre: Array, angle: float, px: float) -> RelativeExposure:
     """Where one exposure lies from the mean shift (px) and rotation (deg) of the tied ones; `px` in mas."""
     known = exposure.relative
-    if not exposure.tied or known is None or known.error_px is None:
+    if not exposure.tied or known is None or known.error_px is None or known.error95_px is None or known.rms_px is None:
         reason = exposure.untied_reason or "too few sources in common with the others"
         return _unmeasurable(RelativeExposure, reason, rootname=exposure.rootname)
     offset = (centre - exposure.shift) * np.array([-1.0, 1.0])
@@ -373,12 +361,8 @@ def _about_mean(exposure: PlacedExposure, centre: Array, angle: float, px: float
         offset_mas=[float(v) * px for v in offset],
         offset_px=offset.tolist(),
         error_mas=known.error_px * px,
-        error95_mas=_times(known.error95_px, px),
+        error95_mas=known.error95_px * px,
         rotation_deg=angle - math.degrees(exposure.rotation),
         scale=1.0 / exposure.scale,
-        rms_mas=_times(known.rms_px, px),
+        rms_mas=known.rms_px * px,
     )
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor

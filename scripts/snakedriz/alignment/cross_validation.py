@@ -28,11 +28,7 @@ MOST_FOLDS = 10
 class MatchedGroup:
     """Sources that share one transform (the group, or one exposure) and the catalogue rows they are.
 
-    Attributes
-    ----------
-    uv, error : arrays, shapes (n, 2) and (n,)
-        Positions and errors per axis (px).
-    row : integer array, shape (n,)
+    Positions, shape (n, 2), and errors per axis, shape (n,), in px.
     """
 
     uv: Array
@@ -64,16 +60,11 @@ def cross_validate(
 
     Parameters
     ----------
-    catalog : str
-        Name of the catalogue, for the result.
     groups : sequence of MatchedGroup
         Under the WCS of the fit, which differs from the one it started from by a transform of the same geometry: so a
         fit made again from here is the same fit.
-    reference, names
-        The catalogue's rows and their names.
-    geometry : {"shift", "rshift", "rscale", "general"}
-    settings : mapping
-        Block `fitting`.
+    catalog, reference, names
+        The catalogue's name, its rows and their names.
     scale_mas : float
         Size of a px.
     """

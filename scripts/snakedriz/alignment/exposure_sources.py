@@ -18,17 +18,8 @@ from snakedriz.fits_headers.rootnames import ExposureKey
 class ExposureSources:
     """One exposure as a fit needs it.
 
-    Attributes
-    ----------
-    rootname : str
-    skeleton : `~astropy.io.fits.HDUList`
-        Headers and WCS extensions (`snakedriz.exposures.skeleton`), with the WCS to start from.
-    sources : `~astropy.table.Table`
-        From `snakedriz.detection.sources.find_sources`.
-    exptime : float
-        Seconds.
-    epoch : float
-        Julian year of the exposure.
+    Its skeleton (`snakedriz.exposures.skeleton`) has the WCS to start from; sources are from
+    `snakedriz.detection.sources.find_sources`; exposure time in s, epoch as a Julian year.
     """
 
     rootname: str
@@ -46,15 +37,8 @@ def collect(
 ) -> list[ExposureSources]:
     """Return the exposures of an inventory that sources can be looked for in, with their source tables.
 
-    Parameters
-    ----------
-    inventory : Inventory
-    skeletons : mapping
-        As `snakedriz.exposures.skeleton.read_bundle` returns them.
-    tables : sequence of str
-        Paths ``<root>.ecsv`` of the source tables.
-    not_alignable : bool
-        Return exposures, too, that are used but that no sources can be looked for in (spectra), with an empty table.
+    `tables` are the paths ``<root>.ecsv`` of the source tables. With `not_alignable` exposures are returned, too, that
+    are used but that no sources can be looked for in (spectra), with an empty table.
     """
     paths = {Path(path).stem: path for path in tables}
     found = []

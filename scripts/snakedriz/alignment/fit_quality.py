@@ -49,14 +49,7 @@ def _check(name: str, value: float | None, limit: float, unit: str, passed: bool
 
 
 def assess(fit: FitNumbers, settings: Mapping[str, Any]) -> FitVerdict:
-    """Assess a fit.
-
-    Parameters
-    ----------
-    fit : FitNumbers
-    settings : mapping
-        The detector's settings with the blocks `fit_quality` and `fitting`.
-    """
+    """Assess a fit by the detector's settings."""
     if fit.code_error:
         return _verdict(-1, [], [], f"the alignment code failed: {fit.reason}")
     if fit.outcome != "ok" or not fit.exposures:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,33 +19,25 @@ from snakedriz.statistics import limits
 
 
 def describe(work: CatalogAlignment, about: FitNumbers) -> FitNumbers:
-    """Apply the corrections to the chips and describe the result.
-
-    Parameters
-    ----------
-    work : CatalogAlignment
-        With every exposure corrected; the correctors of its chips are changed.
-    about : FitNumbers
-        What was fitted to what, still without numbers.
-    """
+    """Apply the corrections of the exposures to their chips and add the numbers to what was fitted to what."""
     rows_used = np.unique(np.concatenate(list(work.used.values())))
     offsets = remaining_offsets(work.exposures, work.options)
     matches, exposures = [], []
     for exposure, offset in zip(work.exposures, offsets, strict=True):
         chips = corrected_chips(work.plane, exposure)
-        matches.append(FinalMatches.of(work, exposure, rows_used))
+        matches.append(_final_matches(work, exposure, rows_used))
         exposures.append(_fit_exposure(work, exposure, chips, matches[-1], offset))
     pooled = np.concatenate([m.residual_mas for m in matches]) if matches else np.empty((0, 2))
     distinct = np.unique(np.concatenate([m.ref for m in matches]))
-    summary = Residuals.of(pooled)
+    summary = residual_numbers(pooled)
     zero_point, zero_point95 = _zero_point(work)
     crval = work.plane.wcs.wcs.crval
     found: dict[str, Any] = {
         "fitgeom_used": work.geometry,
         "exposures": exposures,
-        "total_rms_mas": summary.rms_mas,
-        "rms_ra_mas": summary.rms_ra_mas,
-        "rms_dec_mas": summary.rms_dec_mas,
+        "total_rms_mas": summary["rms_mas"],
+        "rms_ra_mas": summary["rms_ra_mas"],
+        "rms_dec_mas": summary["rms_dec_mas"],
         "nmatches": len(distinct),
         "plane": FitPlane(ra=crval[0], dec=crval[1], scale_arcsec=work.plane.scale),
         "reason": "; ".join(work.notes),
@@ -81,7 +72,7 @@ def _fit_exposure(
         rotation_deg=math.degrees(exposure.rotation),
         scale=exposure.scale,
         nmatches=len(matches.ref),
-        **asdict(Residuals.of(matches.residual_mas)),
+        **residual_numbers(matches.residual_mas),
         zero_point_error_mas=error,
         zero_point_error95_mas=error95,
         significance=match.significance,
@@ -108,67 +99,40 @@ def corrected_chips(plane: TangentPlane, exposure: PlacedExposure) -> list[FitCh
     return chips
 
 
-@dataclass(frozen=True)
-class FinalMatches:
-    """Sources of an exposure and the catalogue rows they are, by the corrected WCS of its chips.
-
-    Attributes
-    ----------
-    image, ref : integer arrays, shape (n,)
-        Indices into the exposure's sources and the catalogue's rows.
-    residual_mas : array, shape (n, 2)
-        Source minus catalogue, towards east and north.
-    """
+class FinalMatches(NamedTuple):
+    """Indices of an exposure's sources and the catalogue rows they are; source minus catalogue, east and north, mas."""
 
     image: NDArray[np.intp]
     ref: NDArray[np.intp]
     residual_mas: Array
 
-    @classmethod
-    def of(cls, work: CatalogAlignment, exposure: PlacedExposure, rows_used: NDArray[np.intp]) -> FinalMatches:
-        """Match the exposure to the rows that its own fit used, or else to `rows_used`."""
-        uv = positions(work.plane, exposure.correctors, exposure.sources, exposure.row)
-        if len(exposure.motion):
-            uv -= exposure.motion
-        match = work.found.get(exposure.rootname, work.found.get(GROUP))
-        tolerance = max(match.tolerance, work.options["min_tolerance_px"]) if match is not None else 1.0
-        rows = work.used.get(exposure.rootname, rows_used)
-        if not len(uv) or not len(rows):
-            return cls(np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 2)))
-        image, near = matching.mutual_neighbours(uv, work.ref.uv[rows], tolerance)
-        ref = rows[near]
-        order = np.argsort(ref, kind="stable")
-        image, ref = image[order], ref[order]
-        scale = work.plane.scale * 1000.0
-        return cls(image, ref, (uv[image] - work.ref.uv[ref]) * np.array([-scale, scale]))
+
+def _final_matches(work: CatalogAlignment, exposure: PlacedExposure, rows_used: NDArray[np.intp]) -> FinalMatches:
+    """Match an exposure, by the corrected WCS of its chips, to the rows that its own fit used, or else `rows_used`."""
+    uv = positions(work.plane, exposure.correctors, exposure.sources, exposure.row)
+    if len(exposure.motion):
+        uv -= exposure.motion
+    match = work.found.get(exposure.rootname, work.found.get(GROUP))
+    tolerance = max(match.tolerance, work.options["min_tolerance_px"]) if match is not None else 1.0
+    rows = work.used.get(exposure.rootname, rows_used)
+    if not len(uv) or not len(rows):
+        return FinalMatches(np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 2)))
+    image, near = matching.mutual_neighbours(uv, work.ref.uv[rows], tolerance)
+    ref = rows[near]
+    order = np.argsort(ref, kind="stable")
+    image, ref = image[order], ref[order]
+    scale = work.plane.scale * 1000.0
+    return FinalMatches(image, ref, (uv[image] - work.ref.uv[ref]) * np.array([-scale, scale]))
 
 
-@dataclass(frozen=True)
-class Residuals:
-    """True root mean square (about zero), mean separation and median of residuals, mas; None without any."""
-
-    rms_mas: float | None = None
-    rms_ra_mas: float | None = None
-    rms_dec_mas: float | None = None
-    mae_mas: float | None = None
-    median_ra_mas: float | None = None
-    median_dec_mas: float | None = None
-
-    @classmethod
-    def of(cls, residual: Array) -> Residuals:
-        """Of residuals (n, 2) towards east and north, mas."""
-        if not len(residual):
-            return cls()
-        square = (residual**2).mean(axis=0)
-        median = np.median(residual, axis=0)
-        return cls(
-            math.sqrt(square.sum()),
-            math.sqrt(square[0]),
-            math.sqrt(square[1]),
-            float(np.hypot(*residual.T).mean()),
-            float(median[0]),
-            float(median[1]),
-        )
+def residual_numbers(residual: Array) -> dict[str, float | None]:
+    """True root mean square (about zero), mean separation and median of residuals (n, 2) to east and north, mas."""
+    names = ("rms_mas", "rms_ra_mas", "rms_dec_mas", "mae_mas", "median_ra_mas", "median_dec_mas")
+    if not len(residual):
+        return dict.fromkeys(names)
+    square = (residual**2).mean(axis=0)
+    values = (np.sqrt(square.sum()), *np.sqrt(square), np.hypot(*residual.T).mean(), *np.median(residual, axis=0))
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
 def _zero_point(work: CatalogAlignment) -> tuple[float, float]:

@@ -33,15 +33,7 @@ def rms_error(fit: FitResult) -> float:
 
 
 def adopt(fits: Sequence[AnyFit], enabled: bool) -> tuple[AnyFit | None, str]:
-    """Return the fit that becomes a candidate, or None, and why.
-
-    Parameters
-    ----------
-    fits : sequence of FitResult
-        As in `select`; none without a reference catalogue.
-    enabled : bool
-        False where the environment switches fits off.
-    """
+    """Return the fit that becomes a candidate, or None, and why; `enabled` is false where the environment says so."""
     if not enabled:
         return None, "switched off by ASTROMETRY_COMPUTE_APOSTERIORI"
     if not fits:
@@ -51,19 +43,9 @@ def adopt(fits: Sequence[AnyFit], enabled: bool) -> tuple[AnyFit | None, str]:
 
 
 def select(fits: Sequence[FitResult]) -> tuple[int | None, str]:
-    """Select a fit.
+    """Return the index of the best fit, None if no fit is valid, and the reason in one sentence.
 
-    Parameters
-    ----------
-    fits : sequence of FitResult
-        In the order of preference of their catalogues.
-
-    Returns
-    -------
-    index : int or None
-        Of the adopted fit; None if no fit is valid.
-    reason : str
-        One sentence.
+    Fits are in the order of preference of their catalogues.
     """
     if not fits:
         return None, "No fit was made."

@@ -39,19 +39,16 @@ def fit(
 
     Parameters
     ----------
-    exposures : sequence of ExposureSources
-        Not changed.
     reference : `~astropy.table.Table`
         At the epochs of the exposures (`snakedriz.catalogs.field_catalog.in_field`), or at one epoch for all of them
         (`snakedriz.catalogs.reference.at_epoch`): RA, DEC (deg), sigma (mas), mag, objID.
-    method : {"relative", "2dhist", "default"}
     fitgeom : {"shift", "rscale", "general"}
         Geometry of the fit to the catalogue.
     settings : mapping
         The detector's settings, with the blocks `fitting` and `fit_quality`.
     catalog : str
         Name of the catalogue, as in WCSNAME.
-    start : {"default", "apriori", "aposteriori"}
+    start : str
         Candidate whose WCS the exposures have.
 
     Returns
@@ -116,6 +113,9 @@ def run(
 
 def _nothing_yet(reference: Table, how: FitMethod, fitgeom: Geometry, catalog: str) -> FitNumbers:
     meta = reference.meta
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("total_rms_mas", "zero_point_error_mas", "zero_point_error95_mas", "share", "significance")
+    )
     return FitNumbers(
         **how.given(),
         outcome="ok",
@@ -134,13 +134,9 @@ def _nothing_yet(reference: Table, how: FitMethod, fitgeom: Geometry, catalog: s
             median_sigma_mas=number(np.median(reference["sigma"])) if len(reference) else None,
         ),
         exposures=[],
-        total_rms_mas=None,
         nmatches=0,
-        zero_point_error_mas=None,
-        zero_point_error95_mas=None,
-        share=None,
-        significance=None,
         code_error=False,
+        **nothing,
     )
 
 

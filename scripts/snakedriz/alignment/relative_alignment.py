@@ -7,8 +7,7 @@ moves, so that all are tied to the mean frame and none is the standard of the ot
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,17 +45,8 @@ def tie(exposures: Sequence[PlacedExposure], settings: Mapping[str, Any]) -> lis
     """Align exposures to each other: first one by one to a growing star list, then all to the mean frame.
 
     Corrections, `tied` and `relative` of the exposures are set. The frame as a whole is left where the median exposure
-    had it, so that one displaced exposure does not draw the others along.
-
-    Parameters
-    ----------
-    settings : mapping
-        Block `fitting`.
-
-    Returns
-    -------
-    list of PlacedExposure
-        The tied ones; fewer than two if nothing could be tied.
+    had it, so that one displaced exposure does not draw the others along. Returns the tied ones; none if nothing could
+    be tied. `settings` is the block `fitting`, here as everywhere in this module.
     """
     options = matching.match_options(settings, "relative")
     anchor, order = _anchor(exposures, options, int(settings["relative"]["most_pairs"]))
@@ -126,18 +116,10 @@ def _to_mean_frame(tied: Sequence[PlacedExposure], settings: Mapping[str, Any]) 
         _hold_frame(tied)
         if max(moves) < relative["convergence_px"]:
             break
-    for exposure, quality in zip(tied, _tie_quality(tied, settings), strict=True):
-        exposure.note_tie(
-            nmatches=quality.nmatches,
-            rms_px=quality.rms_px,
-            offset_px=quality.offset_px,
-            error_px=quality.error_px,
-            error95_px=quality.error95_px,
-            shift_px=exposure.moved.tolist(),
-            rotation_deg=float(np.degrees(exposure.rotation)),
-            scale=exposure.scale,
-            reason="",
-        )
+    _note_quality(tied, settings)
+    for exposure in tied:
+        shift, angle = exposure.moved.tolist(), float(np.degrees(exposure.rotation))
+        exposure.note_tie(shift_px=shift, rotation_deg=angle, scale=exposure.scale, reason="")
 
 
 def _fit_to_stars(
@@ -158,31 +140,14 @@ def _fit_to_stars(
     return float(np.abs(after - before).max())
 
 
-@dataclass(frozen=True)
-class TieQuality:
-    """How well common sources tie an exposure to the mean frame under its present correction.
+def _note_quality(tied: Sequence[PlacedExposure], settings: Mapping[str, Any]) -> None:
+    """Note how well common sources tie exposures to their mean frame under their present corrections.
 
-    Attributes
-    ----------
-    nmatches : int
-        Common sources.
-    rms_px, offset_px : float, list of two floats, or None
-        Root mean square separation from the other exposures, and its median (x west, y north).
-    error_px, error95_px : float or None
-        Half-widths per axis that hold the difference between the exposure and the mean of all, in the middle of their
-        field, in 68 and 95 per cent. None where the sources do not tell.
+    Errors are half-widths per axis that hold the difference between the exposure and the mean of all, in the middle of
+    their field, in 68 and 95 per cent; None where the sources do not tell.
     """
-
-    nmatches: int
-    rms_px: float | None
-    offset_px: list[float] | None
-    error_px: float | None
-    error95_px: float | None
-
-
-def _tie_quality(tied: Sequence[PlacedExposure], settings: Mapping[str, Any]) -> list[TieQuality]:
     stars = merge(tied, settings["relative"]["association_px"])
-    kept, residuals = [], []
+    kept = []
     for exposure, seen in zip(tied, stars.seen, strict=True):
         shared = np.flatnonzero(stars.count[seen] >= 2)
         residual = exposure.uv[shared] - stars.uv[seen[shared]]
@@ -192,59 +157,39 @@ def _tie_quality(tied: Sequence[PlacedExposure], settings: Mapping[str, Any]) ->
         kept.append((shared, seen[shared]))
         # An exposure is part of the mean it is compared with: the residual to the others is larger by this factor.
         n = stars.count[seen[shared]]
-        residuals.append(residual[core] * (n / (n - 1.0))[:, None])
-    errors = _tie_errors(tied, _SharedSources.of(tied, kept), len(stars.uv))
-    return [
-        TieQuality(
-            len(others),
-            float(np.sqrt((others**2).sum(axis=1).mean())) if len(others) else None,
-            np.median(others, axis=0).tolist() if len(others) else None,
-            *(error or (None, None)),
+        others = residual[core] * (n / (n - 1.0))[:, None]
+        exposure.note_tie(
+            nmatches=len(shared),
+            rms_px=float(np.sqrt((others**2).sum(axis=1).mean())) if len(shared) else None,
+            offset_px=np.median(others, axis=0).tolist() if len(shared) else None,
         )
-        for others, error in zip(residuals, errors, strict=True)
-    ]
+    for exposure, error in zip(tied, _tie_errors(tied, kept, len(stars.uv)), strict=True):
+        exposure.note_tie(error_px=error[0] if error else None, error95_px=error[1] if error else None)
 
 
-@dataclass(frozen=True)
-class _SharedSources:
-    """Sources of stars that several exposures have, one after the other.
-
-    Attributes
-    ----------
-    exposure, star : integer arrays, shape (n,)
-        Which exposure and star each is of.
-    uv, weight : arrays, shapes (n, 2) and (n,)
-        Position (px) and 1 / error^2 per axis.
-    """
+class _SharedSources(NamedTuple):
+    """Sources of stars that several exposures have: of which exposure and star, position (px), 1 / error^2 per axis."""
 
     exposure: NDArray[np.int64]
     star: NDArray[np.intp]
     uv: Array
     weight: Array
 
-    @classmethod
-    def of(
-        cls, tied: Sequence[PlacedExposure], kept: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
-    ) -> _SharedSources:
-        """Collect them; `kept` has the sources of each exposure and their stars."""
-        return cls(
-            np.concatenate([np.full(len(star), i) for i, (_, star) in enumerate(kept)]),
-            np.concatenate([star for _, star in kept]),
-            np.concatenate([e.uv[rows] for e, (rows, _) in zip(tied, kept, strict=True)]),
-            np.concatenate([e.error[rows] for e, (rows, _) in zip(tied, kept, strict=True)]) ** -2.0,
-        )
-
 
 def _tie_errors(
-    tied: Sequence[PlacedExposure], sources: _SharedSources, stars: int
+    tied: Sequence[PlacedExposure], kept: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]], stars: int
 ) -> list[tuple[float, float] | None]:
     """Errors of the exposures' transforms from the least squares that has all of them and all stars as unknowns.
 
     The difference between an exposure and the mean of all, at the plane's origin (the middle of the field), does not
     depend on the transforms common to all, which the sources leave open. The scatter about the stars' mean positions
-    sets the scale.
+    sets the scale. `kept` has the sources of each exposure and their stars.
     """
-    star, uv, weight = sources.star, sources.uv, sources.weight
+    source = np.concatenate([np.full(len(star), i) for i, (_, star) in enumerate(kept)])
+    star = np.concatenate([star for _, star in kept])
+    uv = np.concatenate([e.uv[rows] for e, (rows, _) in zip(tied, kept, strict=True)])
+    weight = np.concatenate([e.error[rows] for e, (rows, _) in zip(tied, kept, strict=True)]) ** -2.0
+    sources = _SharedSources(source, star, uv, weight)
     total = np.asarray(np.bincount(star, weight, minlength=stars), dtype=float)
     used = total > 0
     mean = np.column_stack([np.bincount(star, weight * axis, minlength=stars) for axis in uv.T])
@@ -262,8 +207,8 @@ def _tie_errors(
     shifts = np.array([[covariance[a, b] for b in first[:-1]] for a in first[:-1]])  # of x; y's are the same
     mean_of = shifts.mean(axis=1)
     variance = np.diag(shifts) - 2.0 * mean_of + shifts.mean()
-    have = np.bincount(sources.exposure, minlength=len(tied))
-    return [limits(float(np.sqrt(max(v, 0.0))), freedom) if n else None for v, n in zip(variance, have, strict=True)]
+    errors = [limits(float(np.sqrt(max(v, 0.0))), freedom) for v in variance]
+    return [error if len(rows) else None for error, (rows, _) in zip(errors, kept, strict=True)]
 
 
 def _design(sources: _SharedSources, linear: NDArray[np.bool_], first: NDArray[np.intp]) -> Any:
@@ -309,11 +254,7 @@ def remaining_offsets(exposures: Sequence[PlacedExposure], settings: Mapping[str
     """Measure where exposures lie relative to each other under their present corrections.
 
     Each is matched, with the histogram, to the one with most sources; so an exposure that a fit left displaced is seen.
-
-    Returns
-    -------
-    list, one per exposure
-        Offset (x west, y north, px) from the best one's frame; None where too few common sources allow no statement.
+    Returns its offset (x west, y north, px) from that one's frame; None where too few common sources say nothing.
     """
     best = max(range(len(exposures)), key=lambda i: (len(exposures[i].start), -i))
     offsets: list[Array | None] = []

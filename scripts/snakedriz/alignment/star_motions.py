@@ -22,12 +22,9 @@ NEGLIGIBLE_PX = 1e-4
 
 
 def at_exposures(plane: TangentPlane, table: Table) -> dict[str, PlacedRows]:
-    """Return the rows of a catalogue at the mid-time of each exposure, by rootname.
+    """Return the rows of a catalogue (from `field_catalog.in_field`) at the mid-time of each exposure, by rootname.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        From `field_catalog.in_field`; nothing is returned for a table without the columns of exposures.
+    Nothing for a table without the columns of exposures.
     """
     if not len(table) or AT_EXPOSURES[0] not in table.colnames:
         return {}
@@ -43,23 +40,9 @@ def to_mean_epoch(
 ) -> tuple[list[PlacedExposure], list[str]]:
     """Move the sources of exposures to the mean epoch of the catalogue.
 
-    Parameters
-    ----------
-    exposures : sequence of PlacedExposure
-        Not changed.
-    ref : array, shape (n, 2)
-        Rows of the catalogue at the mean epoch (px).
-    moved : mapping
-        From `at_exposures`.
-    settings : mapping
-        Block `fitting`.
-
-    Returns
-    -------
-    exposures : list of PlacedExposure
-        With `start` at the mean epoch and, in `motion`, what was taken off.
-    notes : list of str
-        Of exposures with too few catalogue stars to do so.
+    `ref` are the rows of the catalogue at the mean epoch (px), shape (n, 2); `moved` is from `at_exposures`. Returns
+    copies of the exposures with `start` at the mean epoch and, in `motion`, what was taken off; and notes of exposures
+    with too few catalogue stars to do so.
     """
     found, notes = [], []
     for exposure in exposures:

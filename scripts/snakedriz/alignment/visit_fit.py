@@ -49,8 +49,6 @@ def fit(
 
     Parameters
     ----------
-    visit : str
-        Its name.
     associations : mapping
         From association to the rootnames of its exposures.
     exposures : sequence of ExposureSources
@@ -92,13 +90,7 @@ def fit(
 
 
 class VisitAlignment:
-    """The strategy of a visit: what is tied, fitted, inherited and left out.
-
-    Parameters
-    ----------
-    guiding : mapping
-        How each exposure was guided, by rootname.
-    """
+    """The strategy of a visit: what is tied, fitted, inherited and left out; by how each exposure was guided."""
 
     def __init__(self, guiding: Mapping[str, Guiding]) -> None:
         self.guiding = guiding
@@ -223,18 +215,8 @@ def _fit_body(work: CatalogAlignment, body: Body, geometry: Geometry | None = No
 def ties(exposures: Sequence[PlacedExposure], tolerance: float, scale: float) -> list[VisitTie]:
     """Count the sources that pairs of exposures share under their present corrections, and say how well they agree.
 
-    Parameters
-    ----------
-    exposures : sequence of PlacedExposure
-    tolerance : float
-        Largest distance of a source from its star (px).
-    scale : float
-        mas per px.
-
-    Returns
-    -------
-    list of VisitTie
-        Only pairs with at least one common source; without errors for fewer than 3.
+    A source lies within `tolerance` (px) of its star; `scale` in mas per px. Pairs with fewer than 3 common sources
+    have no errors, those without any are left out.
     """
     stars = merge(exposures, tolerance)
     rows = []
@@ -250,14 +232,9 @@ def ties(exposures: Sequence[PlacedExposure], tolerance: float, scale: float) ->
             freedom = 2 * (len(i) - 1)
             variance = float((weight[:, None] * (difference - offset) ** 2).sum()) / freedom
             error = limits(float(np.sqrt(variance / weight.sum())), freedom)
+        pair, (error68, error95) = [one.rootname, other.rootname], error
         rows.append(
-            VisitTie(
-                exposures=[one.rootname, other.rootname],
-                sources=len(i),
-                offset_mas=offset.tolist(),
-                error_mas=error[0],
-                error95_mas=error[1],
-            )
+            VisitTie(exposures=pair, sources=len(i), offset_mas=offset.tolist(), error_mas=error68, error95_mas=error95)
         )
     return rows
 
@@ -267,14 +244,7 @@ def finest_settings(
 ) -> dict[str, Any]:
     """Return the settings of the detector with the finest pixels, whose scale is that of the fit's plane.
 
-    Parameters
-    ----------
-    detectors : mapping
-        From `settings.load_detectors`.
-    inventories : sequence of Inventory
-        Of the associations; without any, the settings common to all detectors are returned.
-    skeletons : mapping
-        Of their exposures.
+    `detectors` is what `settings.load_detectors` returns. Without inventories: the settings common to all detectors.
     """
     if not inventories:
         return dict(detectors["default"])
