@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 
 @cache
@@ -41,14 +39,3 @@ def limits(error: float, freedom: int, floor: float = 0.0) -> tuple[float, float
     """
     one, two = (student_t(0.5 + level / 2.0, freedom) for level in (0.6827, 0.95))
     return math.hypot(error * one, floor), math.hypot(error * two, 1.96 * floor)
-
-
-def shift_error(measured: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the total displacement of a measured exposure or chip and half of its 2-sigma error, px.
-
-    The mean shift, and what rotation and scale add, in quadrature.
-    """
-    shift = math.hypot(measured["dx"], measured["dy"], measured.get("field") or 0.0)
-    error = math.hypot(measured["dx_err"], measured["dy_err"], measured.get("field_err") or 0.0)
-    freedom = measured["freedom"]
-    return shift, error * factor(2.0, freedom) / factor(1.0, freedom) / 2.0
