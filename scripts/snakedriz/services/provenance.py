@@ -34,7 +34,6 @@ def server(client: Client) -> str:
 def write(
     path: str | Path,
     client: Client,
-    url: str,
     query: Mapping[str, Any],
     rows: int | None = None,
     version: str = "",
@@ -48,9 +47,7 @@ def write(
     path : path
         The fetched file.
     client : Client
-        Which asked for it.
-    url : str
-        Address of the service; credentials in it are left out.
+        Which asked for it; credentials in its address are left out.
     query : mapping
         What was asked, in JSON form.
     rows : int, optional
@@ -70,7 +67,7 @@ def write(
     Provenance(
         file=path.name,
         service=client.service,
-        url=public(url),
+        url=public(client.address),
         query=dict(query),
         when=max((answer.when for answer in answers), default="") or when(client),
         rows=rows,
