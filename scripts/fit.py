@@ -11,15 +11,15 @@ from astropy.table import Table
 from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
 from snakedriz.artefacts import untyped
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.candidates import bundle
 from snakedriz.exposures.skeleton import Skeletons
-from snakedriz.files import read_json
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventory = read_json(snakemake.input.inventory)
+        inventory = Inventory.read(snakemake.input.inventory)
         numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
         start = "default"
         skeletons: Skeletons = {}

@@ -54,7 +54,7 @@ def run(amount: float, trial: int, directory: Path) -> Drizzled:
         skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
         default.make(skeletons, {"jref": str(truth.ref)})
     base = mdriztab.parameters(truth.references.mdriztab, "ANY", len(truth.flc))
-    parameters, _ = mdriztab.assemble(base, "mdriztab", wanted.exptimes, {})
+    parameters = mdriztab.assemble(base, str(truth.references.mdriztab), wanted.exptimes, {}).parameters
     exposures = [
         engine.Exposure(path.stem[:9], "flc", path, skeletons[ExposureKey.parse(path)], float(exptime))
         for path, exptime in zip(truth.flc, wanted.exptimes, strict=True)

@@ -142,7 +142,7 @@ def counts(
 
 
 def record(table: Table, command: str) -> str:
-    """YAML block `study` of config/detectors.yaml: what the calibrated verdict did, and how to see it again."""
+    """YAML block `study` of detectors.yaml: what the calibrated verdict did, and how to see it again."""
     lines = [
         "study:  # visits not verified/visits tried, one exposure displaced or turned: promotion.policy `measured`"
     ]

@@ -1,6 +1,5 @@
 """The command `snakedriz wcs`, run as the terminal does, on copies of real archive headers."""
 
-import hashlib
 import json
 import shutil
 
@@ -8,13 +7,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from helpers.shared_data import shared
+from helpers.real_headers import copy_of, sha
 from snakedriz.cli.main import main
 from snakedriz.wcs import sky_positions, solutions, switching, validation
-
-
-def sha(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture
@@ -24,7 +19,7 @@ def visit(tmp_path):
     folder.mkdir()
     for name, root in (("sample_ipppssoot_flc", "ib4606c5q_flc"), ("sample_svm_flc", "ib4606c6q_flc"),
                        ("sample_ipppssoot_flt", "ib4606cpq_flt")):  # fmt: skip
-        shutil.copyfile(shared(f"headers/{name}.fits"), folder / f"{root}.fits")
+        copy_of(name, folder, f"{root}.fits")
     return folder
 
 

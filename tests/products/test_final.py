@@ -2,8 +2,7 @@
 
 import numpy as np
 from astropy.io import fits
-from helpers.real_headers import MICROARCSEC
-from helpers.sky import corners
+from helpers.sky import MICROARCSEC, corners
 from snakedriz.candidates import apriori, default
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey

@@ -6,7 +6,8 @@ import pytest
 from astropy.table import Table
 from helpers.loopback import Reply, serve
 from snakedriz.artefacts.provenance import describe, sidecar
-from snakedriz.services import area, cache, catalogs, failures
+from snakedriz.geometry import Cone
+from snakedriz.services import cache, catalogs, failures
 
 
 def test_one_asks_and_the_others_wait(tmp_path):
@@ -50,7 +51,7 @@ def test_neither_failed_nor_partial_nor_damaged_answers_are_served(tmp_path):
 
 def test_the_same_files_with_and_without_a_cache(client, tmp_path):
     answer = Reply(b"# 1\r\nra,dec,mag\r\n10.0,-60.0,15\r\n", "text/csv")
-    cone = area.Cone(10.0, -60.0, 0.05)
+    cone = Cone(10.0, -60.0, 0.05)
     with serve(lambda request: answer) as server:
         for name, where in (("a", None), ("b", str(tmp_path / "cache")), ("c", str(tmp_path / "cache"))):
             client.address, client.cache = server.url, where

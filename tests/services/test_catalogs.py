@@ -5,9 +5,10 @@ import pytest
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.catalogs import reference
-from snakedriz.services import area, catalogs, failures
+from snakedriz.geometry import Cone
+from snakedriz.services import catalogs, failures
 
-CONE = area.Cone(10.0, -60.0, 0.05)
+CONE = Cone(10.0, -60.0, 0.05)
 COLUMNS = "ra,ra_error,dec,dec_error,pmra,pmra_error,pmdec,pmdec_error,mag,objID,epoch"
 ROWS = [
     "10.01,0.1,-60.01,0.2,5.5,0.1,-3.25,0.1,18.5,4611686018427387905,2016.0",

@@ -10,8 +10,8 @@ from astropy.table import Table
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.catalogs import reference
+from snakedriz.geometry import Cone
 from snakedriz.services import catalogs, failures
-from snakedriz.services.area import Cone
 
 CONE = Cone(10.0, -60.0, 0.05)
 GAIA = Table({

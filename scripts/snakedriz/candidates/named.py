@@ -57,8 +57,7 @@ def make(candidate: str, way: str, text: str, skeletons: Skeletons, files: Seque
     way, text : str
         One of `settings.named_solutions.WAYS`, and what is asked for.
     skeletons : dict
-        Skeletons of the input exposures, the preferred kind first; changed in place, and to be
-        thrown away unless the outcome is ok.
+        Skeletons of the input exposures, the preferred kind first; changed in place, to be thrown away unless ok.
     files : sequence of str
         Headerlet files of the folder for these exposures (`headerlets`).
     """
@@ -173,7 +172,7 @@ def _sort(
     for record in matched:
         problems = [p for p in (*record.problems, *_unfit(skeleton, record)) if p.blocks]
         if problems:
-            said = "; ".join(f"{p.text} (repair: {p.repair})" for p in problems)
+            said = "; ".join(map(str, problems))
             one.refused.append(f"{where.get(record.hdrname, '')}{record.label} {record.wcsname}: {said}")
         else:
             groups.setdefault(consistency.generic(record) or record.hdrname, []).append(record)
@@ -248,8 +247,7 @@ def _apply(one: _Found, name: str, skeletons: Skeletons, mine: Sequence[Exposure
     source, record = one.usable[name]
     headerlet = solutions.headerlet_of(skeletons[source], record)
     predicted = sky_positions.of_headerlet(skeletons[source], headerlet)
-    notes = [f"{p.text} (repair: {p.repair})" for p in record.problems]
-    notes += [f"not used: {said}" for said in one.refused]
+    notes = [*map(str, record.problems), *(f"not used: {said}" for said in one.refused)]
     rows = []
     for owner in mine:
         if set(science_extensions(skeletons[owner])) != set(predicted):

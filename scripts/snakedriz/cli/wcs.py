@@ -41,48 +41,47 @@ def add_to(tools: Any, common: argparse.ArgumentParser) -> None:
     wcs = tools.add_parser("wcs", help="WCS solutions of exposures", description=__doc__)
     commands = wcs.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable[[argparse.Namespace], int], text: str, writes: bool = False) -> Any:
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, writes: bool = False, first: str = ""
+    ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, parents=[common])
         command.set_defaults(run=lambda options: _quietly(run, options))
         command.add_argument("--format", choices=FORMATS, default="table", help="how results are printed")
+        if first:
+            command.add_argument(first, metavar="HEADERLET|FOLDER")
+        command.add_argument("files", nargs="+", metavar="FILE|FOLDER")
         if writes:
             command.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
         return command
 
-    add("list", _list, "every solution that the files carry").add_argument("files", nargs="+", metavar="FILE|FOLDER")
+    add("list", _list, "every solution that the files carry")
     show = add("show", _show, "all that is known of solutions, chip by chip, with what is wrong and what repairs it")
-    show.add_argument("files", nargs="+", metavar="FILE|FOLDER")
     show.add_argument("--solution", metavar="NAME", default="*", help="EXTVER, HDRNAME, WCSNAME or pattern")
     switch = add("switch", _switch, "make another solution the active one", writes=True)
-    switch.add_argument("files", nargs="+", metavar="FILE|FOLDER")
     switch.add_argument("--to", required=True, metavar="NAME", help="EXTVER, HDRNAME, WCSNAME or pattern ('*-GSC240')")
     switch.add_argument("--force", action="store_true", help="apply a damaged solution as it is")
-    apply = add("apply-headerlet", _apply, "attach headerlet files and make them active", writes=True)
-    apply.add_argument("headerlets", metavar="HEADERLET|FOLDER", help="matched to exposures by DESTIM")
-    apply.add_argument("files", nargs="+", metavar="FILE|FOLDER")
+    text = "attach headerlet files, matched to exposures by DESTIM, and make them active"
+    apply = add("apply-headerlet", _apply, text, writes=True, first="headerlets")
     apply.add_argument("--solution", metavar="NAME", help="pattern over WCSNAME or HDRNAME, where a folder has several")
     apply.add_argument("--force", action="store_true", help="apply a damaged headerlet as it is")
     export = add("export", _export, "write solutions to headerlet files", writes=True)
-    export.add_argument("files", nargs="+", metavar="FILE|FOLDER")
     export.add_argument("--solution", metavar="NAME", default="primary", help="default: the active one; '*' for all")
     export.add_argument("--output", metavar="FOLDER", default=".", help="default: here")
-    undo = add("undo", _undo, "take the last switch back", writes=True)
-    undo.add_argument("files", nargs="+", metavar="FILE|FOLDER")
+    add("undo", _undo, "take the last switch back", writes=True)
     check = add("check", _check, "damage, and disagreement within associations and visits (exit status 1)")
-    check.add_argument("files", nargs="+", metavar="FILE|FOLDER")
     check.add_argument("--repair-to", metavar="FOLDER", help="write copies with numbers, names and chips repaired")
 
 
 def _quietly(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run without astropy's warnings about archive headers, unless --verbose: what matters in them is checked here."""
-    from astropy import log as astropy_log
     from astropy.utils.exceptions import AstropyWarning
 
     if options.verbose:
         return run(options)
+    astropy_log = logging.getLogger("astropy")
+    level = astropy_log.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)
-        level = astropy_log.level
         astropy_log.setLevel("ERROR")
         try:
             return run(options)

@@ -23,10 +23,11 @@ from typing import IO, Any, Literal
 import numpy as np
 from astropy.io import fits
 
+from snakedriz.artefacts.inventory import Inventory, Kind
 from snakedriz.drizzle import singles as singles_
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton as skeletons_
-from snakedriz.files import read_json, whole
+from snakedriz.files import whole
 from snakedriz.fits_headers.rootnames import ExposureKey
 
 #: DQ bit of cosmic rays found by AstroDrizzle.
@@ -252,9 +253,7 @@ def _finish_header(
             finish(hdul)
 
 
-def read_exposures(
-    inventory_file: str | Path, bundle: str | Path, product: str
-) -> tuple[list[Exposure], dict[str, Any]]:
+def read_exposures(inventory_file: str | Path, bundle: str | Path, product: str) -> tuple[list[Exposure], Inventory]:
     """Return the exposures to drizzle for a product, with the WCS of a candidate.
 
     Parameters
@@ -266,14 +265,13 @@ def read_exposures(
 
     Returns
     -------
-    (list of Exposure, dict)
+    (list of Exposure, Inventory)
         The exposures in use, in the order of the inventory, and the inventory.
     """
-    inventory = read_json(inventory_file)
-    kind = {"drc": "flc", "drz": "flt"}[product]
-    used = [exposure for exposure in inventory["exposures"] if exposure["used"]]
-    skeletons = skeletons_.read_bundle(bundle, [ExposureKey(exposure["rootname"], kind) for exposure in used])
+    inventory = Inventory.read(inventory_file)
+    kind: Kind = "flc" if product == "drc" else "flt"
+    skeletons = skeletons_.read_bundle(bundle, [ExposureKey(e.rootname, kind) for e in inventory.used])
     return [
-        Exposure(e["rootname"], kind, Path(e[kind]), skeletons[ExposureKey(e["rootname"], kind)], float(e["exptime"]))
-        for e in used
+        Exposure(e.rootname, kind, Path(e.file(kind)), skeletons[ExposureKey(e.rootname, kind)], float(e.exptime or 0))
+        for e in inventory.used
     ], inventory

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.drizzle import engine
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import field, mdriztab, skeleton
@@ -149,7 +150,7 @@ def _write_unused(
         headerlet.writeto(temporary, output_verify="silentfix")
 
 
-def product_finisher(promotion: Mapping[str, Any], inventory: Mapping[str, Any]) -> Callable[[fits.HDUList], None]:
+def product_finisher(promotion: Mapping[str, Any], inventory: Inventory) -> Callable[[fits.HDUList], None]:
     """Return what writes the promoted solution's facts into a product's headers."""
     chosen = promoted(promotion)
 

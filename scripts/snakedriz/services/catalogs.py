@@ -13,8 +13,8 @@ from astropy.table import Table
 from snakedriz.catalogs import reference
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import whole, write_table
+from snakedriz.geometry import Cone
 from snakedriz.services import cache, failures, provenance, stsci_catalogs, virtual_observatory
-from snakedriz.services.area import Cone
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
 

@@ -10,11 +10,12 @@ from typing import NoReturn
 from astropy.table import Table
 
 from snakedriz.errors import SnakedrizError
-from snakedriz.exposures import fetched
+from snakedriz.exposures import coverage, fetched
 from snakedriz.exposures.association import FileIndex
+from snakedriz.exposures.visits import Group, Visits, observed_visit
 from snakedriz.files import sha256, write_table
 from snakedriz.fits_headers.rootnames import KINDS
-from snakedriz.services import addresses, archive, area, astrometry_db, catalogs, crds_files, guide_stars
+from snakedriz.services import addresses, archive, astrometry_db, catalogs, crds_files, guide_stars
 from snakedriz.services.transport import Client
 from snakedriz.settings.configuration import Configuration
 from snakedriz.settings.switches import reference_directories
@@ -53,7 +54,7 @@ class VisitFetcher:
         self.config, self.environ = config, environ
         self.services = config.services
         self.folder = Path(config.fetched)
-        self.group = config.visit.group
+        self.visits = Visits(config.visit.group)
 
     def _connect(self, service: str) -> Client:
         return addresses.connect(service, self.services, self.environ)
@@ -63,7 +64,7 @@ class VisitFetcher:
 
     def _exposures(self, visit: str) -> dict[str, str]:
         """Return one calibrated file of every exposure of a visit, by rootname."""
-        found = fetched.exposures(self._index(), visit, self.group)
+        found = fetched.exposures(self._index(), visit, self.visits)
         if not found:
             reason = f"{self.config.input}: has no exposure (FLT, FLC) of the visit {visit}"
             raise SnakedrizError(reason, "check `input` and the name of the visit")
@@ -76,7 +77,7 @@ class VisitFetcher:
     def catalog(self, path: str | Path, visit: str, name: str) -> None:
         """Fetch a reference catalogue for all exposures of a visit."""
         source = next(one.service for one in self.config.catalogs if one.name == name and one.service)
-        cone = area.cone(self._exposures(visit).values())
+        cone = coverage.cone(self._exposures(visit).values())
         catalogs.fetch(path, name, source, cone, self._connect(catalogs.SOURCES[source]), self.services.mindet)
 
     def headerlets(self, index: str | Path, visit: str) -> None:
@@ -119,7 +120,7 @@ class VisitFetcher:
             found = archive.fetch(name, folder, asker, kinds, have, bucket)
             rows += [(name, file, path, sha256(path)) for file, path in sorted(found.items())]
             have |= found
-        for visit in sorted({fetched.visit(name, self.group) for name in names}):
+        for visit in sorted({self.visits.fetched_with(name) for name in names}):
             self._rest(visit)
         _listing(Path(listing), ("association", "name", "path", "sha256"), rows)
 
@@ -130,12 +131,12 @@ class VisitFetcher:
         index = self._index()
         for entry in self.config.catalogs:
             if entry.service:
-                _, to_come = fetched.catalog(self.folder, visit, index, entry.name, self.group)
+                _, to_come = fetched.catalog(self.folder, visit, index, entry.name, self.visits)
                 if to_come:
                     self.catalog(to_come, visit, entry.name)
         for kind, fetch in (("headerlets", self.headerlets), ("offsets", self.offsets)):
             if getattr(self.config.solutions, kind) == "fetch":
-                _, to_come = fetched.tables(self.folder, kind, visit, index, list(self._exposures(visit)), self.group)
+                _, to_come = fetched.tables(self.folder, kind, visit, index, list(self._exposures(visit)), self.visits)
                 if to_come:
                     fetch(to_come, visit)
 
@@ -144,7 +145,7 @@ def _listing(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) 
     write_table(path, Table(rows=list(rows) or None, names=columns, dtype=[str] * len(columns)))
 
 
-def refuse_without_network(file: str, folder: str, inputs: str, output: str, group: fetched.Group) -> NoReturn:
+def refuse_without_network(file: str, folder: str, inputs: str, output: str, group: Group) -> NoReturn:
     """Say which fetched file is missing, and what to put there.
 
     Parameters
@@ -172,7 +173,7 @@ def refuse_without_network(file: str, folder: str, inputs: str, output: str, gro
     path = Path(folder) / file
     there = fetched.files(path.with_name(KEYED.sub("", path.stem) + path.suffix)) if kind in CONTENTS else []
     if there:
-        lack = _what_is_not_covered(there, kind, path, FileIndex(inputs, exclude=[output]), group)
+        lack = _what_is_not_covered(there, kind, path, FileIndex(inputs, exclude=[output]), Visits(group))
         raise SnakedrizError(
             f"{lack}; network: false, so nothing more is fetched",
             f"run `snakemake --config network=true fetch`, or put {what} into {folder}/{file}",
@@ -183,12 +184,12 @@ def refuse_without_network(file: str, folder: str, inputs: str, output: str, gro
     )
 
 
-def _what_is_not_covered(there: Sequence[Path], kind: str, path: Path, index: FileIndex, group: fetched.Group) -> str:
+def _what_is_not_covered(there: Sequence[Path], kind: str, path: Path, index: FileIndex, visits: Visits) -> str:
     """Say which exposures of a visit the files that are there do not cover."""
-    visit = path.parent.name if kind == "headerlets" else path.name[:6]
+    visit = path.parent.name if kind == "headerlets" else observed_visit(path.name)
     if kind == "catalogs":
         cones = {one.name: fetched.field(one) for one in there}
         shown = [f"{one} (within {c.radius} deg of {c.ra}, {c.dec})" for one, c in cones.items() if c]
         return f"{path.parent}: none of {', '.join(shown)} covers all exposures of the visit {visit}"
-    missing = fetched.uncovered(there, fetched.exposures(index, visit, group))
+    missing = fetched.uncovered(there, fetched.exposures(index, visit, visits))
     return f"{', '.join(map(str, there))} do not cover {', '.join(missing)}, which were added later"

@@ -9,8 +9,8 @@ from typing import Any
 
 from astropy.table import Table, vstack
 
+from snakedriz.geometry import Cone
 from snakedriz.services import failures
-from snakedriz.services.area import Cone
 from snakedriz.services.failures import ServiceError
 from snakedriz.services.transport import Client
 

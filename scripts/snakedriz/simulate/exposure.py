@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from snakedriz.geometry import orientation
 from snakedriz.simulate.distortion import FilterModel
 from snakedriz.simulate.references import ReferenceFiles
 
@@ -197,7 +198,7 @@ def chip_header(facts: Facts, chip: int, name: str, crval: Sequence[float], cd: 
         "LTV2": 0.0,
         "LTM1_1": 1.0,
         "LTM2_2": 1.0,
-        "ORIENTAT": float(np.rad2deg(np.arctan2(cd[0][1], cd[1][1]))),
+        "ORIENTAT": orientation(cd),
         "RA_APER": facts.aperture[0],
         "DEC_APER": facts.aperture[1],
         "PA_APER": facts.pa_aper,

@@ -65,11 +65,11 @@ def describe(path: str | Path, skeleton: fits.HDUList | None = None) -> Exposure
     skeleton = solutions.open_exposure(path) if skeleton is None else skeleton
     primary = skeleton[0].header
     facts = primary_facts(primary, path)
-    root = facts["rootname"].partition("_")[0]
+    root = facts.rootname.partition("_")[0]
     association = keywords.text(primary, "ASN_ID").lower()
     return ExposureSolutions(
         str(path), root, association if association not in ("", "none") else root, visit_of(primary, root),
-        facts["detector"] or "", facts["filter"] or "", facts["exptime"], tuple(validation.inspect(skeleton)),
+        facts.detector or "", facts.filter or "", facts.exptime, tuple(validation.inspect(skeleton)),
     )  # fmt: skip
 
 

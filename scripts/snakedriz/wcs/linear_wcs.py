@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
 from astropy.io import fits
+
+from snakedriz.geometry import orientation
 
 #: Keywords of the linear WCS, before the letter of an alternate.
 KEYWORDS = re.compile(
@@ -21,5 +22,5 @@ def write(header: fits.Header, crval: Sequence[float], cd: Sequence[Sequence[flo
     for i in range(2):
         for j in range(2):
             header[f"CD{i + 1}_{j + 1}"] = float(cd[i][j])
-    header["ORIENTAT"] = float(np.degrees(np.arctan2(cd[0][1], cd[1][1])))
+    header["ORIENTAT"] = orientation(cd)
     header["WCSNAME"] = wcsname

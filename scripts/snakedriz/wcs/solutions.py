@@ -41,6 +41,9 @@ class Problem:
     repair: str  # what would repair it
     blocks: bool = True  # whether the solution must not be made active as it is
 
+    def __str__(self) -> str:
+        return f"{self.text} (repair: {self.repair})"
+
 
 @dataclass(frozen=True)
 class WcsSolution:

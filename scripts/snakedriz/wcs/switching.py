@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from stwcs.wcsutil.headerlet import Headerlet
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import PIXEL_EXTENSIONS, extension_name, science_extensions
+from snakedriz.files import whole
 from snakedriz.fits_headers import keywords, wcsnames
 from snakedriz.wcs import fits_bytes, headerlets, sky_positions, solutions, undo_records, validation
 from snakedriz.wcs.solutions import HEADERLET, WcsSolution
@@ -68,10 +69,9 @@ def refuse(solution: WcsSolution, force: bool) -> None:
     fatal = {"truncated", "chips-missing", "not-a-number", "keyword-missing", "no-chip", "table-missing"}
     bad = [p for p in solution.problems if p.blocks and (not force or p.code in fatal)]
     if bad:
-        found = "; ".join(f"{p.text} (repair: {p.repair})" for p in bad)
         forced = "" if any(p.code in fatal for p in bad) else ", or apply it as it is with --force"
-        remedy = f"repair it, or use another solution{forced}"
-        raise SnakedrizError(f"{solution.label} {solution.wcsname}: {found}", remedy)
+        reason = f"{solution.label} {solution.wcsname}: {'; '.join(map(str, bad))}"
+        raise SnakedrizError(reason, f"repair it, or use another solution{forced}")
 
 
 def make_active(skeleton: fits.HDUList, headerlet: Headerlet, solution: WcsSolution) -> None:
@@ -185,16 +185,9 @@ def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry
 
 
 def attach(exposure: fits.HDUList, found: Sequence[WcsSolution], headerlet: Headerlet) -> WcsSolution:
-    """Attach a headerlet to an exposure, in place, unless it is attached already; returns its record.
+    """Attach a headerlet to an exposure, in place, unless it is among its solutions already; returns its solution.
 
-    Parameters
-    ----------
-    exposure : `~astropy.io.fits.HDUList`
-        The exposure.
-    found : sequence of WcsSolution
-        Its solutions.
-    headerlet : Headerlet
-        May get another HDRNAME, if the exposure has a different one of its name.
+    The headerlet gets another HDRNAME if the exposure has a different one of its name.
     """
     for other in found:
         same = other.where == HEADERLET and other.hdrname == keywords.text(headerlet[0].header, "HDRNAME")
@@ -222,8 +215,7 @@ def _switch(
         remedy = "fetch the file again, or repair a copy (snakedriz wcs check --repair-to)"
         raise SnakedrizError(f"{path}: {problem}", remedy)
     exposure = solutions.open_exposure(real)
-    origin = {id(hdu): (index, hdu.header.tostring()) for index, hdu in enumerate(exposure)}
-    kept = list(exposure)  # alive, so that no id is used twice
+    original = _Original(exposure, parts)
     try:
         found = validation.inspect(exposure)
         before = sky_positions.of_exposure(exposure)
@@ -237,15 +229,13 @@ def _switch(
         new = solutions.headerlet_of(exposure, chosen)
         archived = backup(exposure, found)
         make_active(exposure, new, chosen)
-        exposure[0].header["HISTORY"] = (
-            f"snakedriz wcs: {found[0].wcsname or 'no name'} -> {chosen.wcsname or 'no name'}"
-        )
+        names = f"{found[0].wcsname or 'no name'} -> {chosen.wcsname or 'no name'}"
+        exposure[0].header["HISTORY"] = f"snakedriz wcs: {names}"
         exposure[0].header["NEXTEND"] = len(exposure)  # the journal comes last
         apart = prove(path, exposure, predicted)
     except SnakedrizError as error:
         raise SnakedrizError(f"{path}: {error.reason.removeprefix(f'{path}: ')}", error.remedy) from error
-    after = [_piece(hdu, origin.get(id(hdu)), parts) for hdu in exposure]
-    del kept
+    after = original.pieces(exposure)
     about = {"from": found[0].wcsname, "to": chosen.wcsname, "archived": archived}
     log = undo_records.record(real, parts, after, before, about)
     if not dry_run:
@@ -256,7 +246,7 @@ def _switch(
     return Switched(
         str(path), found[0].wcsname, chosen.wcsname, source or chosen.label, archived,
         float(np.hypot(*moved.mean(axis=0)) * 3.6e6), apart, True,
-        tuple(f"{p.text} (repair: {p.repair})" for p in chosen.problems),
+        tuple(map(str, chosen.problems)),
     )  # fmt: skip
 
 
@@ -271,18 +261,24 @@ def prove(what: object, exposure: fits.HDUList, predicted: sky_positions.Points)
     return apart
 
 
-def _piece(
-    hdu: fits.hdu.base.ExtensionHDU, origin: tuple[int, str] | None, parts: list[fits_bytes.Piece]
-) -> tuple[int | None, fits_bytes.Piece]:
-    if origin is None:
+class _Original:
+    """The extensions of a file as they were read, to tell which have changed since."""
+
+    def __init__(self, exposure: fits.HDUList, parts: Sequence[fits_bytes.Piece]) -> None:
+        self._read = [(hdu, hdu.header.tostring(), part) for hdu, part in zip(exposure, parts, strict=True)]
+
+    def pieces(self, exposure: fits.HDUList) -> list[tuple[int | None, fits_bytes.Piece]]:
+        """Return each extension of the exposure as it is now, with its index in the file (None: new)."""
+        return [self._piece(hdu) for hdu in exposure]
+
+    def _piece(self, hdu: fits.hdu.base.ExtensionHDU) -> tuple[int | None, fits_bytes.Piece]:
+        for index, (own, text, part) in enumerate(self._read):
+            if own is hdu:
+                if hdu.header.tostring() == text:
+                    return index, part
+                name = extension_name(hdu) if index else part.name
+                return index, replace(part, name=name, header=fits_bytes.header_bytes(hdu.header, part.header))
         return None, fits_bytes.piece_of(hdu)
-    index, text = origin
-    part = parts[index]
-    if hdu.header.tostring() == text:
-        return index, part
-    header = fits_bytes.header_bytes(hdu.header, part.header)
-    name = extension_name(hdu) if index else part.name
-    return index, fits_bytes.Piece(name, header, part.start, part.size, part.data)
 
 
 def repair_copy(path: str | Path, target: str | Path) -> list[str]:
@@ -312,15 +308,12 @@ def repair_copy(path: str | Path, target: str | Path) -> list[str]:
             done.append(f"{size - parts[-1].start - parts[-1].size} bytes after the last extension removed")
     exposure = solutions.open_exposure(path)
     del exposure[len(parts) :]
-    origin = {id(hdu): (index, hdu.header.tostring()) for index, hdu in enumerate(exposure)}
-    kept = list(exposure)
+    original = _Original(exposure, parts)
     done += validation.repair(exposure)
     if done:
-        after = [_piece(hdu, origin.get(id(hdu)), parts)[1] for hdu in exposure]
-        with fits_bytes.whole(target) as temporary:
-            fits_bytes.write(temporary, after, path)
+        with whole(target) as temporary:
+            fits_bytes.write(temporary, [piece for _, piece in original.pieces(exposure)], path)
             left = [p.code for s in validation.inspect(solutions.open_exposure(temporary)) for p in s.problems]
             if {"extver", "duplicate-extver", "duplicate-hdrname", "truncated"} & set(left):
                 raise SnakedrizError(f"{path}: the repair left {', '.join(left)}", _REPORT)
-    del kept
     return done

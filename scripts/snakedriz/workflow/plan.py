@@ -14,8 +14,9 @@ from typing import Any
 
 from snakedriz import settings
 from snakedriz.exposures import association as associations
-from snakedriz.exposures import inventory, visits
+from snakedriz.exposures import inventory
 from snakedriz.exposures.association import Association, FileIndex
+from snakedriz.exposures.visits import Visits
 from snakedriz.workflow import resources
 from snakedriz.workflow.fetched_files import FetchedFiles
 
@@ -67,6 +68,7 @@ class Plan:
         self.switches = settings.environment_switches(environ)
         self.versions = settings.software_versions()
         self.detectors = settings.load_detectors()
+        self.visits = Visits(self.config["visit"]["group"])
         self.out: str = self.config["output"]
         self.catalogs: dict[str, Mapping[str, Any]] = {entry["name"]: entry for entry in self.config["catalogs"]}
         self.fetched = FetchedFiles(self, settings.reference_directories(self.config.as_dict(), environ))
@@ -243,11 +245,11 @@ class Plan:
 
     def visit_of(self, asn: str) -> str:
         """Return the visit that an association is fitted with as one body."""
-        return visits.visit_of(self.config["visit"]["group"], asn)
+        return self.visits.of(asn)
 
     def _associations_of(self, visit: str) -> list[str]:
         """Return the associations of a visit that are to be processed, sorted."""
-        found = visits.associations_of(self.config["visit"]["group"], self.wanted, visit)
+        found = self.visits.associations(self.wanted, visit)
         return [asn for asn in found if self.is_processed(asn)]
 
     def of_every_association(self, pattern: str) -> Callable[[Any], list[str]]:

@@ -1,10 +1,9 @@
-"""Which fetched files of a visit are there, and whether they cover its exposures."""
+"""Which fetched files cover the exposures of a visit, and where the next one would go."""
 
 import pytest
 from astropy.table import Table
-from snakedriz.exposures import fetched
+from snakedriz.exposures import coverage, fetched
 from snakedriz.exposures.association import FileIndex
-from snakedriz.services import area
 
 ROOTS = ["jdemo1a1q", "jdemo1a2q"]
 
@@ -39,7 +38,7 @@ def test_a_table_that_a_person_put_there_covers_all(tmp_path, index):
 
 
 def test_the_smallest_catalogue_that_covers_the_visit(tmp_path, index, small_visit):
-    cone = area.cone(small_visit.flc)
+    cone = coverage.cone(small_visit.flc)
     first = fetched.first(tmp_path, "catalogs", "jdemo1", "G")
     assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (None, first)
     put(first, field=[cone.ra + 1.0, cone.dec, cone.radius])
@@ -50,10 +49,3 @@ def test_the_smallest_catalogue_that_covers_the_visit(tmp_path, index, small_vis
     assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (missing, None)
     put(first)  # put there by hand: it says no field
     assert fetched.catalog(tmp_path, "jdemo1", index, "G") == (first, None)
-
-
-def test_visits_that_the_user_groups_are_fetched_together():
-    group = [["jdemo1010", "jelse2010"], ["jthird010"]]
-    assert [fetched.visit(root, group) for root in ("jelse2a1q", "jdemo1010", "jthird010", "jalone010")] == [
-        "jdemo1", "jdemo1", "jthird", "jalone",
-    ]  # fmt: skip
