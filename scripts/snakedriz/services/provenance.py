@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from snakedriz import __version__
-from snakedriz.artefacts import provenance as artefact
 from snakedriz.artefacts.provenance import Provenance, ServiceAnswer, sidecar
 from snakedriz.files import sha256
 from snakedriz.services.failures import public
@@ -83,8 +82,3 @@ def copy(source: str | Path, target: str | Path) -> None:
     """Copy the record of a file to the record of its copy, under whose name it goes."""
     record = Provenance.read(sidecar(source))
     record.model_copy(update={"file": Path(target).name}).write(sidecar(target))
-
-
-def describe(path: str | Path, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:  # TRANSITION
-    """As `artefacts.provenance.describe`, in JSON form."""
-    return artefact.describe(path, meta).to_json()
