@@ -73,6 +73,8 @@ WITHOUT_A_TEST = {
     "__main__": "writes generated files, which tests compare",
     "common": "models, which tests of artefacts use",
     "registry": "models, which tests of artefacts use",
+    "fetched_files": "a part of a plan: test_plan.py",
+    "targets": "paths of a plan: test_plan.py",
 }
 
 

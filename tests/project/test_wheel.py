@@ -1,6 +1,7 @@
 """The library as a wheel, made from an sdist and installed outside the checkout: complete, and usable by itself."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,8 @@ PACKAGE = ROOT / "scripts/snakedriz"
 
 
 def run(*command, cwd, status=0):
-    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([str(part) for part in command], cwd=cwd, env=environ, capture_output=True, text=True)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 
