@@ -21,7 +21,7 @@ def main(snakemake: Any) -> None:
             Inventory.read(snakemake.input.inventory),
             [Solution.read(path) for path in snakemake.input.solutions],
             [Metrics.read(path) for path in snakemake.input.metrics],
-            configuration.Promotion(**snakemake.params.promotion),
+            configuration.PromotionSettings(**snakemake.params.promotion),
         ).write(snakemake.output.promotion)
 
 

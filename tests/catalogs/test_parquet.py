@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 import pytest
+from snakedriz.artefacts import provenance
 from snakedriz.catalogs import field_catalog, parquet, reference
-from snakedriz.services import provenance
 
 CORNERS = np.array([(0.02, 10.0), (359.98, 10.0), (359.98, 10.02), (0.02, 10.02)])
 
@@ -57,7 +57,7 @@ def test_one_file(tmp_path, write):
     write(tmp_path / "c.parquet", [10.0, 20.0], [1.0, 2.0])
     found = reference.load_catalog(tmp_path / "c.parquet", "x")
     assert list(found["DEC"]) == [1.0, 2.0]
-    assert provenance.describe(tmp_path / "c.parquet", found.meta)["file"] == "c.parquet"
+    assert provenance.describe(tmp_path / "c.parquet", found.meta).file == "c.parquet"
 
 
 def test_damaged_and_empty_are_errors(tmp_path, write):

@@ -10,7 +10,7 @@ from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.artefacts.solution import Solution
 from snakedriz.artefacts.verification import Registration
-from snakedriz.settings.configuration import Promotion
+from snakedriz.settings.configuration import PromotionSettings
 
 EXAMPLES = Path(__file__).parents[1] / "artefacts" / "examples"
 INVENTORY = Inventory.read(EXAMPLES / "inventory.json")
@@ -18,9 +18,9 @@ _SOLUTION, _METRICS = Solution.read(EXAMPLES / "solution_aposteriori.json"), Met
 SUFFIXES = {"default": "", "apriori": "-GSC240", "aposteriori": "-FIT_REL_GAIAeDR3"}
 
 
-def settings(**options: Any) -> Promotion:
+def settings(**options: Any) -> PromotionSettings:
     """Return the block `promotion` of the configuration."""
-    return Promotion(**{"policy": "documented", **options})
+    return PromotionSettings(**{"policy": "documented", **options})
 
 
 def solution(name: str, quality: int | None = 1, **changed: Any) -> Solution:

@@ -1,7 +1,7 @@
 """Where services are, and what of their addresses must not be shown."""
 
 import pytest
-from snakedriz.services.addresses import address, client, secrets
+from snakedriz.services.addresses import address, connect, secrets
 from snakedriz.settings.configuration import Services
 
 
@@ -15,8 +15,9 @@ def test_addresses_environment_then_configuration_then_built_in():
 
 
 def test_a_client_has_the_budget_of_the_configuration():
-    made = client("mast", Services(attempts=2, timeout=5, seconds=60))
-    assert (made.service, made.budget.attempts, made.budget.timeout, made.budget.seconds) == ("MAST", 2, 5, 60)
+    made = connect("mast", Services(attempts=2, timeout=5, seconds=60, mast="https://a.example/", cache="c"), {})
+    assert (made.service, made.address, made.cache) == ("MAST", "https://a.example", "c")
+    assert (made.budget.attempts, made.budget.timeout, made.budget.seconds) == (2, 5, 60)
 
 
 def test_what_must_not_be_shown():

@@ -9,7 +9,7 @@ from helpers.archive_tables import COLUMNS, PRODUCT, table
 from helpers.failing import EVERY
 from helpers.loopback import HTML, Reply, serve
 from snakedriz.services import archive, failures
-from snakedriz.settings.configuration import Services
+from snakedriz.services.transport import Client
 
 SIZE = 2880 * 60
 FILES = {
@@ -56,7 +56,8 @@ def file_of(request, name):
 
 
 def fetch(server, client, folder, **options):
-    return archive.fetch("iepw14030", folder, Services(mast=server.url), {}, asker=client, **options)
+    client.address = server.url
+    return archive.fetch("iepw14030", folder, client, **options)
 
 
 def downloads(server):
@@ -96,7 +97,8 @@ def test_proprietary_data_are_refused_before_any_download(client, tmp_path):
 
 def test_unknown_association(client, tmp_path):
     with serve(mast()) as server, pytest.raises(ValueError, match="has no observation iepw99010"):
-        archive.fetch("iepw99010", tmp_path, Services(mast=server.url), {}, asker=client)
+        client.address = server.url
+        archive.fetch("iepw99010", tmp_path, client)
 
 
 def test_wrong_size_is_no_file(client, tmp_path):
@@ -142,8 +144,7 @@ def test_cloud_copies_come_first_and_mast_has_the_rest(client, tmp_path):
         return file_of(request, name)
 
     with serve(mast()) as server, serve(bucket) as cloud:
-        config = Services(mast=server.url, cloud=cloud.url, from_cloud=True)
-        archive.fetch("iepw14030", tmp_path, config, {}, asker=client)
+        fetch(server, client, tmp_path, bucket=Client("copies", address=cloud.url))
         assert [r.query["uri"].rpartition("_")[2] for r in downloads(server)] == ["raw.fits"]
         assert len(cloud.asked) == 4
     assert all((tmp_path / name).read_bytes() == body for name, body in FILES.items() if "drc" not in name)

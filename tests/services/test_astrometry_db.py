@@ -8,7 +8,6 @@ from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.candidates import apriori
 from snakedriz.services import astrometry_db, failures
-from snakedriz.settings.configuration import Services
 
 NAMES = ["IDC_0461802ej-GSC240", "IDC_0461802ej-HSC30", "IDC_0461802ej-FIT_REL_GAIAeDR3"]
 UNKNOWN = b"<xml><status>ERROR</status><msg>ipppssoot observation not found - check dataset ID</msg><data/></xml>"
@@ -38,7 +37,8 @@ def database(request):
 
 
 def fetch_db(server, client, folder, roots=("jdemo1a1q", "jdemo1a2q")):
-    return astrometry_db.fetch(folder, roots, Services(astrometry=server.url + "/db/"), {}, client)
+    client.address = server.url + "/db"
+    return astrometry_db.fetch(folder, roots, client)
 
 
 @pytest.mark.parametrize("roots", [("jnobody1q", "jdemo1a1q"), ("jdemo1a1q", "jnobody1q"), ("jdemo1a1q",)])

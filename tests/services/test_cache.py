@@ -8,7 +8,6 @@ from helpers.loopback import Reply, serve
 from snakedriz.artefacts.provenance import describe, sidecar
 from snakedriz.geometry import Cone
 from snakedriz.services import cache, catalogs, failures
-from snakedriz.settings.configuration import Services
 
 
 def test_one_asks_and_the_others_wait(tmp_path):
@@ -55,8 +54,8 @@ def test_the_same_files_with_and_without_a_cache(client, tmp_path):
     cone = Cone(10.0, -60.0, 0.05)
     with serve(lambda request: answer) as server:
         for name, where in (("a", None), ("b", str(tmp_path / "cache")), ("c", str(tmp_path / "cache"))):
-            config = Services(catalogs=server.url, cache=where)
-            catalogs.fetch(tmp_path / name / "t.ecsv", "G", "stsci", cone, config, {}, client)
+            client.address, client.cache = server.url, where
+            catalogs.fetch(tmp_path / name / "t.ecsv", "G", "stsci", cone, client)
         assert len(server.asked) == 2
     texts = [(tmp_path / name / "t.ecsv").read_bytes() for name in "abc"]
     assert texts[0] == texts[1] == texts[2]

@@ -7,7 +7,6 @@ from helpers.loopback import Reply, serve
 from snakedriz.catalogs import reference
 from snakedriz.geometry import Cone
 from snakedriz.services import catalogs, failures
-from snakedriz.settings.configuration import Services
 
 CONE = Cone(10.0, -60.0, 0.05)
 COLUMNS = "ra,ra_error,dec,dec_error,pmra,pmra_error,pmdec,pmdec_error,mag,objID,epoch"
@@ -23,7 +22,8 @@ def csv(rows=ROWS, columns=COLUMNS):
 
 
 def fetch(server, client, path, name="GAIAeDR3", cone=CONE):
-    return catalogs.fetch(path, name, "stsci", cone, Services(catalogs=server.url + "/webservices/"), {}, client)
+    client.address = server.url + "/webservices"
+    return catalogs.fetch(path, name, "stsci", cone, client)
 
 
 def test_answer_becomes_the_normal_form(client, tmp_path):

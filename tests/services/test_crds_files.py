@@ -8,7 +8,6 @@ from astropy.io import fits
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.services import crds_files, failures
-from snakedriz.settings.configuration import Services
 
 BODY = (b"SIMPLE  =" + b"q" * 5760)[:5760]
 SHA1 = hashlib.sha1(BODY).hexdigest()
@@ -48,8 +47,8 @@ def crds(sha1=SHA1):
 
 
 def run(server, client, exposure, cache, folders=None):
-    files = crds_files.wanted([exposure])
-    return crds_files.fetch(files, folders or {}, cache, Services(crds=server.url), {}, client)
+    client.address = server.url
+    return crds_files.fetch(crds_files.wanted([exposure]), folders or {}, cache, client)
 
 
 def test_missing_files_are_fetched_once(client, tmp_path, exposure):
@@ -85,7 +84,8 @@ def test_files_of_the_user_come_first_without_a_connection(client, tmp_path, exp
 def test_best_by_context(client, exposure):
     answer, _ = crds()
     with serve(answer) as server:
-        found = crds_files.current([exposure], "latest", Services(crds=server.url), {}, client)
+        client.address = server.url
+        found = crds_files.current([exposure], "latest", client)
         (request,) = [r for r in server.asked if "best" in r.path]
     assert [(f.keyword, f.variable, f.name) for f in found] == [("IDCTAB", "jref", "new_idc.fits")]
     assert json.loads(request.body)["params"][0] == "hst_1234.pmap"

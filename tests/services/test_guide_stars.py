@@ -5,7 +5,6 @@ from astropy.table import Table
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.services import failures, guide_stars
-from snakedriz.settings.configuration import Services
 from snakedriz.wcs import guide_star_offsets
 
 # what stwcs publishes for j94f05bgq
@@ -24,7 +23,8 @@ def guide(request):
 
 
 def fetch_guide(server, client, path, roots=("j94f05bgq", "jnobody1q")):
-    return guide_stars.fetch(path, roots, Services(guide_stars=server.url + "/ws"), {}, client)
+    client.address = server.url + "/ws"
+    return guide_stars.fetch(path, roots, client)
 
 
 def test_offsets_are_read_back(client, tmp_path):
@@ -32,7 +32,7 @@ def test_offsets_are_read_back(client, tmp_path):
         fetch_guide(server, client, tmp_path / "o.ecsv")
     rows = guide_star_offsets.read_offsets(tmp_path / "o.ecsv")
     assert set(rows) == {"j94f05bgq"}
-    assert rows["j94f05bgq"].delta[0] == 0.00163279
+    assert rows["j94f05bgq"].delta == (0.00163279, -0.00024635)
     assert rows["j94f05bgq"].catalog == "GSC240"
     assert Table.read(tmp_path / "o.ecsv").meta["unknown"] == ["jnobody1q"]
 

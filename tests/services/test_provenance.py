@@ -20,7 +20,8 @@ def asked(client):
 def test_the_record_says_what_was_asked_of_whom_and_what_came(asked, tmp_path):
     path = tmp_path / "table.ecsv"
     path.write_text("content")
-    provenance.write(path, asked, "https://me:secret@service.example/x?token=secret", {"CAT": "G"}, rows=3)
+    asked.address = "https://me:secret@service.example/x?token=secret"
+    provenance.write(path, asked, {"CAT": "G"}, rows=3)
     record = Provenance.read(sidecar(path))
     assert "secret" not in sidecar(path).read_text()
     assert (record.file, record.service, record.rows, record.bytes) == ("table.ecsv", "the service", 3, 7)
@@ -41,7 +42,7 @@ def test_a_file_of_several_answers_has_the_latest_time_and_all_versions(asked, t
         ServiceAnswer(rootname=root, when=f"2026-01-0{day}T00:00:00Z", version=version)
         for root, day, version in (("a", 2, "v2"), ("b", 3, "v1"), ("c", 1, "v2"))
     ]
-    provenance.write(path, asked, "https://x", {}, answers=answers)
+    provenance.write(path, asked, {}, answers=answers)
     record = Provenance.read(sidecar(path))
     assert (record.when, record.service_version) == ("2026-01-03T00:00:00Z", "v1, v2")
     assert [answer.rootname for answer in record.answers] == ["a", "b", "c"]
@@ -50,6 +51,6 @@ def test_a_file_of_several_answers_has_the_latest_time_and_all_versions(asked, t
 def test_a_copy_has_the_record_under_its_own_name(asked, tmp_path):
     one, other = tmp_path / "one.ecsv", tmp_path / "other.ecsv"
     one.write_text("content")
-    provenance.write(one, asked, "https://x", {})
+    provenance.write(one, asked, {})
     provenance.copy(one, other)
     assert Provenance.read(sidecar(other)) == Provenance.read(sidecar(one)).model_copy(update={"file": "other.ecsv"})

@@ -9,7 +9,8 @@ def test_polygon(client):
     body = b"ra,dec\r\n1,2\r\n1.05,2.05\r\n"
     with serve(lambda request: Reply(body, "text/csv")) as server:
         corners = [(1.0, 2.0), (1.1, 2.0), (1.1, 2.1)]
-        table, _ = stsci_catalogs.query(client, server.url, "GAIAeDR3", polygon=corners)
+        client.address = server.url
+        table, _ = stsci_catalogs.query(client, "GAIAeDR3", polygon=corners)
         assert server.asked[0].query["STCS"] == "polygon 1.00000 2.00000 1.10000 2.00000 1.10000 2.10000"
     assert len(table) == 2
 

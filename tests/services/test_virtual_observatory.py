@@ -12,7 +12,6 @@ from helpers.loopback import Reply, serve
 from snakedriz.catalogs import reference
 from snakedriz.geometry import Cone
 from snakedriz.services import catalogs, failures
-from snakedriz.settings.configuration import Services
 
 CONE = Cone(10.0, -60.0, 0.05)
 GAIA = Table({
@@ -72,7 +71,8 @@ class Gaia:
 
 
 def fetch_gaia(server, client, path):
-    return catalogs.fetch(path, "GAIADR3", "gaia", CONE, Services(tap=server.url + "/tap"), {}, client)
+    client.address = server.url + "/tap"
+    return catalogs.fetch(path, "GAIADR3", "gaia", CONE, client)
 
 
 def test_gaia(client, tmp_path):
@@ -156,7 +156,8 @@ def vizier(request):
 
 
 def fetch_vizier(server, client, path):
-    return catalogs.fetch(path, "2MASS", "vizier", CONE, Services(vizier=server.url), {}, client)
+    client.address = server.url
+    return catalogs.fetch(path, "2MASS", "vizier", CONE, client)
 
 
 def test_vizier(client, tmp_path):

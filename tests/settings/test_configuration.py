@@ -1,14 +1,11 @@
 import copy
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 import yaml
 from snakedriz import settings
 from snakedriz.errors import SnakedrizError
-from snakedriz.exposures import mdriztab
 from snakedriz.settings import configuration
-from snakedriz.settings.astrodrizzle_parameters import AstroDrizzleParameters
 from snakedriz.settings.configuration import ConfigurationFile
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,49 +119,6 @@ def test_refusals_say_what_was_found_and_expected(config, messages):
         settings.validate_config(config)
     for message in messages:
         assert message in str(caught.value)
-
-
-def test_values_from_the_command_line():
-    found = settings.validate_config(
-        {
-            "associations": "[JB_asn.fits, ja]",
-            "network": "true",
-            "catalogs": "[{name: G, file: g.ecsv}]",
-            "candidates": "[aposteriori, default]",
-            "promotion": "{choose: default}",
-            "solutions": {"offsets": "null", "headerlets": "hlets"},
-            "drizzle": {"final_scale": "0.03", "final_bits": 336},
-        }
-    )
-    assert found["associations"] == ["ja", "jb"]
-    assert found["network"] is True
-    assert found["catalogs"][0]["name"] == "G"
-    assert found["candidates"] == ["default", "aposteriori"]
-    assert found["promotion"]["choose"] == "default"
-    assert found["solutions"] == {"headerlets": "hlets", "offsets": None}
-    assert found["drizzle"] == {"final_scale": 0.03, "final_bits": 336}
-    grouped = settings.validate_config({"visit": {"group": "[[jb, JA_asn.fits], [jc]]"}})
-    assert grouped["visit"] == {"group": [["ja", "jb"], ["jc"]]}
-    assert found["visit"] == {"group": "auto"}
-    for text in ("jb, ja", "ja jb", "[ja,jb]"):
-        assert settings.validate_config({"associations": text})["associations"] == ["ja", "jb"]
-    assert settings.validate_config({"associations": "ja"})["associations"] == ["ja"]
-    assert settings.validate_config({"catalogs": None})["catalogs"] == []
-
-
-def test_drizzle_keys_are_astrodrizzles():
-    keys = set(get_type_hints(AstroDrizzleParameters))
-    assert keys <= mdriztab.ACCEPTED
-    assert not keys & mdriztab.WORKFLOW
-    own = {name for name in mdriztab.ACCEPTED if name.startswith(("driz_sep_rot", "driz_sep_scale", "driz_sep_wcs"))}
-    assert not keys & own  # the single drizzles follow the product
-
-
-@pytest.mark.parametrize(("text", "value"), [("-1.0", -1.0), ("[-2, 3]", [-2, 3]), (0.5, 0.5)])
-def test_limits_from_the_command_line_are_numbers(text, value):
-    """Snakemake hands the numbers of `--config promotion={limits: {similarity: -1.0}}` on as text."""
-    config = settings.validate_config({"promotion": {"limits": {"similarity": text}}})
-    assert config["promotion"]["limits"] == {"similarity": value}
 
 
 def test_an_output_folder_that_cannot_be_is_refused(tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ def _refuse_unknown(limits: Mapping[str, Any], metrics: Sequence[Metrics]) -> No
 
 
 def _row(
-    solution: Solution, metrics: Metrics, replaced: Sequence[Metrics], settings: configuration.Promotion
+    solution: Solution, metrics: Metrics, replaced: Sequence[Metrics], settings: configuration.PromotionSettings
 ) -> CandidateRow:
     """Return one candidate's row of promotion.json; `replaced` are the metrics of those that it would replace."""
     row = CandidateRow(
@@ -112,7 +112,7 @@ def _failures(row: CandidateRow, policy: Policy) -> str:
 
 
 def _first_verified(
-    rows: Mapping[str, CandidateRow], settings: configuration.Promotion
+    rows: Mapping[str, CandidateRow], settings: configuration.PromotionSettings
 ) -> tuple[CandidateRow | None, list[str]]:
     """Return the first of the rank that is verified, and why those before it are not promoted."""
     said = []
@@ -145,7 +145,7 @@ def promote(
     inventory: Inventory,
     solutions: Sequence[Solution],
     metrics: Sequence[Metrics],
-    settings: configuration.Promotion,
+    settings: configuration.PromotionSettings,
 ) -> Promotion:
     """Choose the candidate that the final products are made with.
 

@@ -49,9 +49,10 @@ def address(key: str, config: Services, environ: Mapping[str, str]) -> str:
     return found.rstrip("/")
 
 
-def client(key: str, config: Services) -> Client:
-    """Return a client of a service with the budget of the configuration (`attempts`, `timeout`, `seconds`)."""
-    return Client(SERVICES[key][0], Budget(config.attempts, config.timeout, config.seconds))
+def connect(key: str, config: Services, environ: Mapping[str, str]) -> Client:
+    """Return a client of a service, with its address and the budget and cache of the configuration."""
+    budget = Budget(config.attempts, config.timeout, config.seconds)
+    return Client(SERVICES[key][0], budget, address=address(key, config, environ), cache=config.cache)
 
 
 def secrets(config: Services, environ: Mapping[str, str]) -> set[str]:

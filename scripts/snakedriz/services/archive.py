@@ -9,11 +9,9 @@ from urllib.parse import quote
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.services import failures, provenance
-from snakedriz.services.addresses import address, client
 from snakedriz.services.download import download
 from snakedriz.services.failures import ServiceError
 from snakedriz.services.transport import Client
-from snakedriz.settings.configuration import Services
 
 #: Products that are always fetched, and those on request (by the ends of their names).
 ALWAYS = ("ASN", "RAW", "FLT", "FLC")
@@ -35,7 +33,7 @@ class ArchiveFile:
         return self.name.rpartition("_")[2].partition(".")[0].upper()
 
 
-def products(asker: Client, base: str, name: str, kinds: Sequence[str] = ALWAYS) -> list[ArchiveFile]:
+def products(asker: Client, name: str, kinds: Sequence[str] = ALWAYS) -> list[ArchiveFile]:
     """Return the files of an association or single exposure, sorted by name.
 
     Raises
@@ -48,9 +46,9 @@ def products(asker: Client, base: str, name: str, kinds: Sequence[str] = ALWAYS)
     from astroquery.mast.discovery_portal import PortalAPI  # here: it takes a second to import
 
     portal = PortalAPI(asker)
-    portal.MAST_REQUEST_URL = f"{base}/api/v0/invoke"
-    portal.COLUMNS_CONFIG_URL = f"{base}/portal/Mashup/Mashup.asmx/columnsconfig"
-    asked = f"{base} HST {name}"
+    portal.MAST_REQUEST_URL = f"{asker.address}/api/v0/invoke"
+    portal.COLUMNS_CONFIG_URL = f"{asker.address}/portal/Mashup/Mashup.asmx/columnsconfig"
+    asked = f"{asker.address} HST {name}"
     service = "Mast.Caom.Filtered"
     try:
         filters = portal.build_filter_set("Mast.Caom.Cone", service, obs_collection="HST", obs_id=name)
@@ -87,11 +85,10 @@ def cloud_path(name: str) -> str:
 def fetch(
     name: str,
     folder: str | Path,
-    config: Services,
-    environ: Mapping[str, str],
+    asker: Client,
     kinds: Sequence[str] = ALWAYS,
     have: Mapping[str, str] | None = None,
-    asker: Client | None = None,
+    bucket: Client | None = None,
 ) -> dict[str, str]:
     """Download the files of an association that are not there.
 
@@ -101,16 +98,14 @@ def fetch(
         Association or single exposure.
     folder : path
         Where to put what is missing.
-    config : Services
-        `services` of the configuration; ``from_cloud: true`` tries the public bucket first.
-    environ : mapping
-        Usually `os.environ`.
+    asker : Client
+        Of MAST.
     kinds : sequence of str
         Ends of names (`ALWAYS`, `ON_REQUEST`).
     have : mapping, optional
         Paths, by name, of files that are elsewhere and are not to be fetched again.
-    asker : Client, optional
-        In place of the one that the configuration gives.
+    bucket : Client, optional
+        Of the public copies in the cloud, to be tried first.
 
     Returns
     -------
@@ -122,12 +117,12 @@ def fetch(
     ServiceError
         Of the type of the failure; `Proprietary` before anything is downloaded, if any file is not public.
     """
-    base = address("mast", config, environ)
-    asker = asker or client("mast", config)
-    listed = products(asker, base, name, kinds)
+    listed = products(asker, name, kinds)
     closed = [file.name for file in listed if not file.public]
     if closed:
-        raise failures.Proprietary(asker.service, f"{base} HST {name}", f"{', '.join(closed)} are not public yet")
+        raise failures.Proprietary(
+            asker.service, f"{asker.address} HST {name}", f"{', '.join(closed)} are not public yet"
+        )
     found = {}
     for file in listed:
         elsewhere = (have or {}).get(file.name)
@@ -135,23 +130,21 @@ def fetch(
         found[file.name] = str(path)
         if path.is_file():
             continue
-        url = f"{base}/api/v0.1/Download/file?uri={quote(file.uri, safe='')}"
-        if config.from_cloud and _from_cloud(file, path, config, environ):
+        url = f"{asker.address}/api/v0.1/Download/file?uri={quote(file.uri, safe='')}"
+        if bucket and _from_cloud(file, path, bucket):
             continue
         download(asker, url, path, file.size)
         query = {"association": name, "uri": file.uri, "size": file.size}
-        provenance.write(path, asker, base, query)
+        provenance.write(path, asker, query)
     return found
 
 
-def _from_cloud(file: ArchiveFile, path: Path, config: Services, environ: Mapping[str, str]) -> bool:
+def _from_cloud(file: ArchiveFile, path: Path, bucket: Client) -> bool:
     """Try the public bucket; False where it has no copy, which it says with 404 or 403."""
-    base = address("cloud", config, environ)
-    bucket = client("cloud", config)
     try:
-        download(bucket, f"{base}/{cloud_path(file.name)}", path, file.size)
+        download(bucket, f"{bucket.address}/{cloud_path(file.name)}", path, file.size)
     except failures.Refused:
         return False
     query = {"uri": file.uri, "key": cloud_path(file.name), "size": file.size}
-    provenance.write(path, bucket, base, query)
+    provenance.write(path, bucket, query)
     return True

@@ -9,7 +9,7 @@ import io
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -22,10 +22,8 @@ from snakedriz.errors import SnakedrizError
 from snakedriz.files import read_json, sha256, whole, write_json
 from snakedriz.fits_headers.fast_header import units
 from snakedriz.services import cache, failures, provenance, replies, transport
-from snakedriz.services.addresses import address, client
 from snakedriz.services.failures import ServiceError, public
 from snakedriz.services.transport import Client
-from snakedriz.settings.configuration import Services
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ class ListedSolution:
     best: bool
 
 
-def solutions(asker: Client, base: str, rootname: str) -> list[ListedSolution] | None:
+def solutions(asker: Client, rootname: str) -> list[ListedSolution] | None:
     """Return what the database has for an exposure, in its order; None for an exposure that it does not know.
 
     Raises
@@ -50,7 +48,7 @@ def solutions(asker: Client, base: str, rootname: str) -> list[ListedSolution] |
     ServiceError
         Of the type of the failure. Status 404 means "unknown" only if the body says so: a wrong address gives 404 too.
     """
-    url = f"{base}/observation/read/{quote(rootname)}"
+    url = f"{asker.address}/observation/read/{quote(rootname)}"
     answer = asker.ask(url, transport.XML, accept=(404,), headers={"Content-Type": "text/xml"})
     try:
         root = replies.tree(answer.content, asker.service, url)
@@ -78,7 +76,7 @@ def solutions(asker: Client, base: str, rootname: str) -> list[ListedSolution] |
     return list(found.values())
 
 
-def headerlet(asker: Client, base: str, rootname: str, wcsname: str) -> bytes:
+def headerlet(asker: Client, rootname: str, wcsname: str) -> bytes:
     """Return the headerlet of a solution, checked: FITS, whole, of this exposure.
 
     Raises
@@ -86,7 +84,7 @@ def headerlet(asker: Client, base: str, rootname: str, wcsname: str) -> bytes:
     ServiceError
         Of the type of the failure.
     """
-    url = f"{base}/observation/read/{quote(rootname)}?wcsname={quote(wcsname)}"
+    url = f"{asker.address}/observation/read/{quote(rootname)}?wcsname={quote(wcsname)}"
     body = asker.ask(url, transport.FITS, headers={"Content-Type": "application/fits"}).content
     if not body.startswith(b"SIMPLE  ="):
         raise failures.BadAnswer(asker.service, url, f"no FITS file; it begins with {body[:40]!r}")
@@ -109,14 +107,14 @@ def headerlet(asker: Client, base: str, rootname: str, wcsname: str) -> bytes:
     return body
 
 
-def _ask(folder: Path, asker: Client, base: str, root: str) -> None:
+def _ask(folder: Path, asker: Client, root: str) -> None:
     """Put all headerlets of an exposure into a folder, with answer.json, which says what they are."""
-    found = solutions(asker, base, root)
+    found = solutions(asker, root)
     listed = {"when": provenance.when(asker), "version": provenance.server(asker)}
     rows = []
     for solution in sorted(found or (), key=lambda one: one.wcsname):
         name = f"{root}_{hashlib.sha256(solution.wcsname.encode()).hexdigest()[:8]}_hlet.fits"
-        (folder / name).write_bytes(headerlet(asker, base, root, solution.wcsname))
+        (folder / name).write_bytes(headerlet(asker, root, solution.wcsname))
         rows.append([root, solution.wcsname, solution.best, solution.identifier, name, sha256(folder / name)])
     write_json(folder / ANSWER, {"known": found is not None, "rows": rows, **listed})
 
@@ -124,9 +122,7 @@ def _ask(folder: Path, asker: Client, base: str, root: str) -> None:
 def fetch(
     folder: str | Path,
     rootnames: Sequence[str],
-    config: Services,
-    environ: Mapping[str, str],
-    asker: Client | None = None,
+    asker: Client,
     index: str = "index.ecsv",
 ) -> Table:
     """Keep all solutions of some exposures: ``<root>_<hash of WCSNAME>_hlet.fits`` and an index.
@@ -137,12 +133,8 @@ def fetch(
         Where to keep them. The index, written last, is what says that they are complete.
     rootnames : sequence of str
         Exposures. Each is asked for by itself: one that is unknown changes nothing for the others.
-    config : Services
-        `services` of the configuration.
-    environ : mapping
-        Usually `os.environ`.
-    asker : Client, optional
-        In place of the one that the configuration gives.
+    asker : Client
+        Of the service.
     index : str
         Name of the index.
 
@@ -157,16 +149,14 @@ def fetch(
         Of the type of the failure; no file is written then.
     """
     folder = Path(folder)
-    base = address("astrometry", config, environ)
-    asker = asker or client("astrometry", config)
     wanted = sorted(set(rootnames))
     unknown, rows, answers = [], [], []
     with contextlib.ExitStack() as stack:
         found = {}
         for root in wanted:  # all answers before the first file
-            question = {"base": public(base), "rootname": root}
-            ask = functools.partial(_ask, asker=asker, base=base, root=root)
-            found[root] = stack.enter_context(cache.answer(config.cache, "astrometry", question, ask))
+            question = {"base": public(asker.address), "rootname": root}
+            ask = functools.partial(_ask, asker=asker, root=root)
+            found[root] = stack.enter_context(cache.answer(asker.cache, "astrometry", question, ask))
         for root, place in found.items():
             said = read_json(place / ANSWER)
             if not said["known"]:
@@ -188,7 +178,5 @@ def fetch(
     # the record first: a table that is there is complete, and its record too
     with whole(folder / index) as temporary:
         table.write(temporary, format="ascii.ecsv", overwrite=True)
-        provenance.write(
-            folder / index, asker, base, {"rootnames": wanted}, rows=len(table), answers=answers, of=temporary
-        )
+        provenance.write(folder / index, asker, {"rootnames": wanted}, rows=len(table), answers=answers, of=temporary)
     return table

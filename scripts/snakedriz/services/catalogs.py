@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from snakedriz.errors import SnakedrizError
 from snakedriz.files import whole, write_table
 from snakedriz.geometry import Cone
 from snakedriz.services import cache, failures, provenance, stsci_catalogs, virtual_observatory
-from snakedriz.services.addresses import address, client
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
-from snakedriz.settings.configuration import Services
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +32,8 @@ def fetch(
     name: str,
     source: str,
     cone: Cone,
-    config: Services,
-    environ: Mapping[str, str],
-    asker: Client | None = None,
+    asker: Client,
+    mindet: int = 5,
 ) -> Table:
     """Ask a service for a catalogue and keep it.
 
@@ -51,12 +47,10 @@ def fetch(
         Service.
     cone : Cone
         Field.
-    config : Services
-        `services` of the configuration.
-    environ : mapping
-        Usually `os.environ`.
-    asker : Client, optional
-        In place of the one that the configuration gives.
+    asker : Client
+        Of the service.
+    mindet : int
+        Least number of detections of an object, where the service knows it.
 
     Returns
     -------
@@ -69,34 +63,31 @@ def fetch(
     ServiceError
         Of the type of the failure.
     """
-    base = address(SOURCES[source], config, environ)
-    asker = asker or client(SOURCES[source], config)
-    mindet = config.mindet
-    question = {"base": public(base), "source": source, "catalog": name, "cone": [cone.ra, cone.dec, cone.radius],
-                "mindet": mindet}  # fmt: skip
+    question = {"base": public(asker.address), "source": source, "catalog": name,
+                "cone": [cone.ra, cone.dec, cone.radius], "mindet": mindet}  # fmt: skip
 
     def ask(folder: Path) -> None:
-        _ask(folder / TABLE, name, source, cone, mindet, asker, base)
+        _ask(folder / TABLE, name, source, cone, mindet, asker)
 
-    with cache.answer(config.cache, SOURCES[source], question, ask) as place:
+    with cache.answer(asker.cache, SOURCES[source], question, ask) as place:
         with whole(path) as temporary:
             shutil.copyfile(place / TABLE, temporary)
             provenance.copy(place / TABLE, path)
         return Table.read(place / TABLE, format="ascii.ecsv")
 
 
-def _ask(path: Path, name: str, source: str, cone: Cone, mindet: int, asker: Client, base: str) -> None:
+def _ask(path: Path, name: str, source: str, cone: Cone, mindet: int, asker: Client) -> None:
     query: dict[str, Any] = {"catalog": name, "ra": cone.ra, "dec": cone.dec, "radius_deg": cone.radius}
     if source == "stsci":
-        found, asked = stsci_catalogs.query(asker, base, name, cone, mindet=mindet)
+        found, asked = stsci_catalogs.query(asker, name, cone, mindet=mindet)
         query |= {"CAT": stsci_catalogs.ALIASES.get(name, name), "FORMAT": "CSV", "MINDET": mindet}
     elif source == "gaia":
         asked = virtual_observatory.gaia_query(cone)
-        found = virtual_observatory.tap(asker, base, asked)
+        found = virtual_observatory.tap(asker, asked)
         query["adql"] = asked
     else:
-        asked = f"{base} {name}"
-        found = virtual_observatory.vizier(asker, base, name, cone)
+        asked = f"{asker.address} {name}"
+        found = virtual_observatory.vizier(asker, name, cone)
         query["vizier"] = virtual_observatory.VIZIER.get(name, name)
     if len(found):
         try:
@@ -120,4 +111,4 @@ def _ask(path: Path, name: str, source: str, cone: Cone, mindet: int, asker: Cli
         place = f"{cone.radius} deg of {cone.ra}, {cone.dec}"
         log.warning("%s: no object of %s within %s", asker.service, name, place)
     write_table(path, table)
-    provenance.write(path, asker, base, query, rows=len(table))
+    provenance.write(path, asker, query, rows=len(table))

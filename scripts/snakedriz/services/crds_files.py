@@ -20,11 +20,9 @@ from snakedriz.files import whole
 from snakedriz.fits_headers.fast_header import primary_cards
 from snakedriz.services import cache as answers
 from snakedriz.services import failures, provenance
-from snakedriz.services.addresses import address, client
 from snakedriz.services.download import download
 from snakedriz.services.failures import ServiceError, public
 from snakedriz.services.transport import Client
-from snakedriz.settings.configuration import Services
 
 #: Keywords whose files are fetched.
 KEYWORDS = ("IDCTAB", "D2IMFILE", "NPOLFILE", "MDRIZTAB", "OFFTAB", "DGEOFILE")
@@ -53,7 +51,7 @@ def wanted(paths: Sequence[str]) -> list[NamedFile]:
     return [found[name] for name in sorted(found)]
 
 
-def call(asker: Client, base: str, method: str, *parameters: Any) -> Any:
+def call(asker: Client, method: str, *parameters: Any) -> Any:
     """Call a method of the CRDS server.
 
     Raises
@@ -63,7 +61,7 @@ def call(asker: Client, base: str, method: str, *parameters: Any) -> Any:
     """
     from crds.client.proxy import crds_decode  # here: the package takes half a second to import
 
-    url, identifier = f"{base}/json/", "snakedriz"
+    url, identifier = f"{asker.address}/json/", "snakedriz"
     question = {"jsonrpc": "1.0", "method": method, "params": parameters, "id": identifier}
     kinds = ("application/json", "text/json", "text/plain", "application/json-rpc")
     answer = asker.request("POST", f"{url}{method}/{identifier}/", json=question, kinds=kinds)
@@ -80,9 +78,7 @@ def call(asker: Client, base: str, method: str, *parameters: Any) -> Any:
     raise failures.ServiceSaidError(asker.service, asked, f"it answered {message!r}")
 
 
-def best(
-    asker: Client, base: str, context: str, header: Mapping[str, Any], keywords: Sequence[str] = KEYWORDS
-) -> dict[str, str]:
+def best(asker: Client, context: str, header: Mapping[str, Any], keywords: Sequence[str] = KEYWORDS) -> dict[str, str]:
     """Return the best reference files for a header in a context: file name by keyword, without those CRDS has none for.
 
     Parameters
@@ -93,10 +89,10 @@ def best(
         Primary header of an exposure.
     """
     if context == "latest":
-        context = str(call(asker, base, "get_default_context", "hst", None))
+        context = str(call(asker, "get_default_context", "hst", None))
     kinds = [keyword.lower() for keyword in keywords]
     parameters = {str(key): str(value) for key, value in header.items()}
-    found = call(asker, base, "get_best_references", context, parameters, kinds)
+    found = call(asker, "get_best_references", context, parameters, kinds)
     return {
         keyword: str(found[keyword.lower()]).lower()
         for keyword in keywords
@@ -109,9 +105,7 @@ def fetch(
     files: Sequence[NamedFile],
     folders: Mapping[str, str],
     cache: str | Path,
-    config: Services,
-    environ: Mapping[str, str],
-    asker: Client | None = None,
+    asker: Client,
 ) -> dict[str, str]:
     """Fetch the files that are not there: into the folder of their variable, else into the private cache.
 
@@ -125,12 +119,8 @@ def fetch(
         Where reference files are, by variable: what is there is not fetched and never changed.
     cache : path
         Folder with a folder for each variable that `folders` does not name.
-    config : Services
-        `services` of the configuration.
-    environ : mapping
-        Usually `os.environ`.
-    asker : Client, optional
-        In place of the one that the configuration gives.
+    asker : Client
+        Of the service.
 
     Returns
     -------
@@ -142,7 +132,6 @@ def fetch(
     ServiceError
         Of the type of the failure, naming keyword, file and how else to get it.
     """
-    base = address("crds", config, environ)
     found: dict[str, str] = {}
     server: dict[str, Any] = {}
     for file in files:
@@ -150,16 +139,15 @@ def fetch(
         found[file.name] = str(own)
         if own.is_file():
             continue
-        asker = asker or client("crds", config)
         try:
-            if config.cache:
-                question = {"base": public(base), "file": file.name}
-                ask = functools.partial(_for_all, asker=asker, base=base, server=server, file=file, path=own)
-                with answers.answer(config.cache, "crds", question, ask) as place:
+            if asker.cache:
+                question = {"base": public(asker.address), "file": file.name}
+                ask = functools.partial(_for_all, asker=asker, server=server, file=file, path=own)
+                with answers.answer(asker.cache, "crds", question, ask) as place:
                     if not own.is_file():
                         _copy(place / file.name, own)
             else:
-                _one(asker, base, server, file, own)
+                _one(asker, server, file, own)
         except ServiceError as error:
             raise type(error)(
                 error.service,
@@ -177,19 +165,19 @@ def _copy(source: Path, target: Path) -> None:
         provenance.copy(source, target)
 
 
-def _for_all(folder: Path, asker: Client, base: str, server: dict[str, Any], file: NamedFile, path: Path) -> None:
+def _for_all(folder: Path, asker: Client, server: dict[str, Any], file: NamedFile, path: Path) -> None:
     """Fetch a file to where this workflow wants it, where a part of it is resumed, and put a copy into the cache."""
-    _one(asker, base, server, file, path)
+    _one(asker, server, file, path)
     _copy(path, folder / file.name)
 
 
-def _one(asker: Client, base: str, server: dict[str, Any], file: NamedFile, path: Path) -> None:
+def _one(asker: Client, server: dict[str, Any], file: NamedFile, path: Path) -> None:
     """Fetch a file; what the server says of itself is asked once and put into `server`."""
     if not server:
-        said = dict(call(asker, base, "get_server_info"))
-        server.update(said, default_context=str(call(asker, base, "get_default_context", "hst", None)))
+        said = dict(call(asker, "get_server_info"))
+        server.update(said, default_context=str(call(asker, "get_default_context", "hst", None)))
     context = server["default_context"]
-    info = call(asker, base, "get_file_info", context, file.name)
+    info = call(asker, "get_file_info", context, file.name)
     try:
         place = server["reference_url"]
         place = place.get("unchecked", place)["hst"] if isinstance(place, Mapping) else place
@@ -197,14 +185,13 @@ def _one(asker: Client, base: str, server: dict[str, Any], file: NamedFile, path
         url = f"{place.rstrip('/')}/{file.name}"
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise failures.BadAnswer(
-            asker.service, f"{base} {file.name}", f"neither an address nor a size ({error!r})"
+            asker.service, f"{asker.address} {file.name}", f"neither an address nor a size ({error!r})"
         ) from error
     download(asker, url, path, size, None if sha1 == "none" else ("sha1", sha1))
     version = server.get("crds_version") or {}
     provenance.write(
         path,
         asker,
-        base,
         {"file": file.name, "keyword": file.keyword, "context": context, "size": size, "sha1": sha1},
         version=str(version.get("str", "") if isinstance(version, Mapping) else version),
     )
@@ -213,9 +200,7 @@ def _one(asker: Client, base: str, server: dict[str, Any], file: NamedFile, path
 def current(
     paths: Sequence[str],
     context: str,
-    config: Services,
-    environ: Mapping[str, str],
-    asker: Client | None = None,
+    asker: Client,
 ) -> list[NamedFile]:
     """Return the best files in a context instead of those that headers name, with the variable the headers use.
 
@@ -224,13 +209,11 @@ def current(
     SnakedrizError
         If a header names no reference file at all, so that the variable of its instrument is not known.
     """
-    base = address("crds", config, environ)
-    asker = asker or client("crds", config)
     found: dict[str, NamedFile] = {}
     for path in sorted(paths):
         named = wanted([path])
         if not named:
             raise SnakedrizError(f"{path}: names no reference file", "put calibrated exposures into the input folder")
-        for keyword, name in best(asker, base, context, primary_cards(path)).items():
+        for keyword, name in best(asker, context, primary_cards(path)).items():
             found.setdefault(name, NamedFile(keyword, named[0].variable, name, path))
     return [found[name] for name in sorted(found)]

@@ -15,7 +15,8 @@ from snakedriz.exposures.association import FileIndex
 from snakedriz.exposures.visits import Group, Visits, observed_visit
 from snakedriz.files import sha256, write_table
 from snakedriz.fits_headers.rootnames import KINDS
-from snakedriz.services import archive, astrometry_db, catalogs, crds_files, guide_stars
+from snakedriz.services import addresses, archive, astrometry_db, catalogs, crds_files, guide_stars
+from snakedriz.services.transport import Client
 from snakedriz.settings.configuration import Configuration
 from snakedriz.settings.switches import reference_directories
 
@@ -55,6 +56,9 @@ class VisitFetcher:
         self.folder = Path(config.fetched)
         self.visits = Visits(config.visit.group)
 
+    def _connect(self, service: str) -> Client:
+        return addresses.connect(service, self.services, self.environ)
+
     def _index(self) -> FileIndex:
         return FileIndex(self.config.input, exclude=[self.config.output])
 
@@ -74,27 +78,27 @@ class VisitFetcher:
         """Fetch a reference catalogue for all exposures of a visit."""
         source = next(one.service for one in self.config.catalogs if one.name == name and one.service)
         cone = coverage.cone(self._exposures(visit).values())
-        catalogs.fetch(path, name, source, cone, self.services, self.environ)
+        catalogs.fetch(path, name, source, cone, self._connect(catalogs.SOURCES[source]), self.services.mindet)
 
     def headerlets(self, index: str | Path, visit: str) -> None:
         """Fetch all solutions of the exposures of a visit that were not asked for yet."""
         wanted = self._uncovered(visit, "headerlets")
         path = Path(index)
-        astrometry_db.fetch(path.parent, wanted, self.services, self.environ, index=path.name)
+        astrometry_db.fetch(path.parent, wanted, self._connect("astrometry"), path.name)
 
     def offsets(self, path: str | Path, visit: str) -> None:
         """Fetch the guide-star offsets of the exposures of a visit that were not asked for yet."""
-        guide_stars.fetch(path, self._uncovered(visit, "offsets"), self.services, self.environ)
+        guide_stars.fetch(path, self._uncovered(visit, "offsets"), self._connect("guide_stars"))
 
     def references(self, visit: str) -> None:
         """Fetch the reference files of a visit that are not there, and list all of them."""
         paths = list(self._exposures(visit).values())
-        files = crds_files.wanted(paths)
+        files, asker = crds_files.wanted(paths), self._connect("crds")
         if self.services.context:
-            files += crds_files.current(paths, self.services.context, self.services, self.environ)
+            files += crds_files.current(paths, self.services.context, asker)
         cache = self.folder / "references"
         folders = reference_directories(self.config.as_dict(), self.environ)
-        found = crds_files.fetch(files, folders, cache, self.services, self.environ)
+        found = crds_files.fetch(files, folders, cache, asker)
         rows = [(name, found[name], sha256(found[name])) for name in sorted(found)]
         _listing(cache / f"{visit}.ecsv", ("name", "path", "sha256"), rows)
 
@@ -109,10 +113,11 @@ class VisitFetcher:
             for path in index.paths(root, kind)
         }
         kinds = (*archive.ALWAYS, *self.services.products)
-        rows = []
+        rows, asker = [], self._connect("mast")
+        bucket = self._connect("cloud") if self.services.from_cloud else None
         for name in names:
             folder = Path(self.config.input) / name
-            found = archive.fetch(name, folder, self.services, self.environ, kinds, have)
+            found = archive.fetch(name, folder, asker, kinds, have, bucket)
             rows += [(name, file, path, sha256(path)) for file, path in sorted(found.items())]
             have |= found
         for visit in sorted({self.visits.fetched_with(name) for name in names}):

@@ -6,7 +6,7 @@ import functools
 import logging
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,11 +16,9 @@ from astropy.table import Table
 from snakedriz.artefacts.provenance import ServiceAnswer
 from snakedriz.files import read_json, whole, write_json
 from snakedriz.services import cache, failures, provenance, replies, transport
-from snakedriz.services.addresses import address, client
 from snakedriz.services.astrometry_db import ANSWER
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
-from snakedriz.settings.configuration import Services
 from snakedriz.wcs.guide_star_offsets import COLUMNS
 
 log = logging.getLogger(__name__)
@@ -30,7 +28,7 @@ _NUMBER = "d"
 _UNKNOWN = re.compile(r"not (found|known)|unknown|no (such|record|match)|does not exist", re.IGNORECASE)
 
 
-def offset(asker: Client, base: str, rootname: str) -> dict[str, Any] | None:
+def offset(asker: Client, rootname: str) -> dict[str, Any] | None:
     """Return a row of `guide_star_offsets.COLUMNS` (deg) for an exposure; None for one that the service does not know.
 
     Raises
@@ -38,7 +36,7 @@ def offset(asker: Client, base: str, rootname: str) -> dict[str, Any] | None:
     ServiceError
         Of the type of the failure. It is never taken for an offset of zero.
     """
-    url = f"{base}/GSCConvert/GSCconvert.aspx?IPPPSSOOT={quote(rootname.upper())}"
+    url = f"{asker.address}/GSCConvert/GSCconvert.aspx?IPPPSSOOT={quote(rootname.upper())}"
     answer = asker.ask(url, transport.XML, headers={"Content-Type": "text/xml"})
     root = replies.tree(answer.content, asker.service, url)
     message = replies.text(root, "msg")
@@ -67,9 +65,7 @@ def offset(asker: Client, base: str, rootname: str) -> dict[str, Any] | None:
 def fetch(
     path: str | Path,
     rootnames: Sequence[str],
-    config: Services,
-    environ: Mapping[str, str],
-    asker: Client | None = None,
+    asker: Client,
 ) -> Table:
     """Keep the offsets of some exposures as a table.
 
@@ -79,26 +75,20 @@ def fetch(
         ECSV table to write, with its provenance beside it; nothing is written unless all went well.
     rootnames : sequence of str
         Exposures, each asked for by itself.
-    config : Services
-        `services` of the configuration.
-    environ : mapping
-        Usually `os.environ`.
-    asker : Client, optional
-        In place of the one that the configuration gives.
+    asker : Client
+        Of the service.
 
     Returns
     -------
     `~astropy.table.Table`
         Columns `guide_star_offsets.COLUMNS`, sorted by rootname. `meta`: `asked` and `unknown`, lists of rootnames.
     """
-    base = address("guide_stars", config, environ)
-    asker = asker or client("guide_stars", config)
     wanted = sorted(set(rootnames))
     rows, unknown, answers = [], [], []
     for root in wanted:
-        question = {"base": public(base), "rootname": root}
-        ask = functools.partial(_ask, asker=asker, base=base, root=root)
-        with cache.answer(config.cache, "guide_stars", question, ask) as place:
+        question = {"base": public(asker.address), "rootname": root}
+        ask = functools.partial(_ask, asker=asker, root=root)
+        with cache.answer(asker.cache, "guide_stars", question, ask) as place:
             said = read_json(place / ANSWER)
         answers.append(ServiceAnswer(rootname=root, when=said["when"], version=said["version"]))
         if said["row"] is None:
@@ -114,11 +104,11 @@ def fetch(
     )
     with whole(path) as temporary:
         table.write(temporary, format="ascii.ecsv", overwrite=True)
-        provenance.write(path, asker, base, {"rootnames": wanted}, rows=len(table), answers=answers, of=temporary)
+        provenance.write(path, asker, {"rootnames": wanted}, rows=len(table), answers=answers, of=temporary)
     return table
 
 
-def _ask(folder: Path, asker: Client, base: str, root: str) -> None:
-    row = offset(asker, base, root)
+def _ask(folder: Path, asker: Client, root: str) -> None:
+    row = offset(asker, root)
     about = {"when": provenance.when(asker), "version": provenance.server(asker)}
     write_json(folder / ANSWER, {"row": row, **about})

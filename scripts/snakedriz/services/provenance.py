@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from snakedriz import __version__
-from snakedriz.artefacts import provenance as artefact
 from snakedriz.artefacts.provenance import Provenance, ServiceAnswer, sidecar
 from snakedriz.files import sha256
 from snakedriz.services.failures import public
@@ -34,7 +33,6 @@ def server(client: Client) -> str:
 def write(
     path: str | Path,
     client: Client,
-    url: str,
     query: Mapping[str, Any],
     rows: int | None = None,
     version: str = "",
@@ -48,9 +46,7 @@ def write(
     path : path
         The fetched file.
     client : Client
-        Which asked for it.
-    url : str
-        Address of the service; credentials in it are left out.
+        Which asked for it; credentials in its address are left out.
     query : mapping
         What was asked, in JSON form.
     rows : int, optional
@@ -70,7 +66,7 @@ def write(
     Provenance(
         file=path.name,
         service=client.service,
-        url=public(url),
+        url=public(client.address),
         query=dict(query),
         when=max((answer.when for answer in answers), default="") or when(client),
         rows=rows,
@@ -86,8 +82,3 @@ def copy(source: str | Path, target: str | Path) -> None:
     """Copy the record of a file to the record of its copy, under whose name it goes."""
     record = Provenance.read(sidecar(source))
     record.model_copy(update={"file": Path(target).name}).write(sidecar(target))
-
-
-def describe(path: str | Path, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:  # TRANSITION
-    """As `artefacts.provenance.describe`, in JSON form."""
-    return artefact.describe(path, meta).to_json()

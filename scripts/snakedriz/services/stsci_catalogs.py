@@ -30,7 +30,6 @@ _BLANK = ("", "null", "nan", "none")
 
 def query(
     client: Client,
-    base: str,
     name: str,
     cone: Cone | None = None,
     polygon: Sequence[tuple[float, float]] | None = None,
@@ -42,8 +41,6 @@ def query(
     ----------
     client : Client
         Of the service.
-    base : str
-        Its address, ``.../webservices``.
     name : str
         Catalogue, as the service calls it.
     cone, polygon
@@ -71,7 +68,7 @@ def query(
     else:
         where = {"STCS": "polygon " + " ".join(f"{ra:.5f} {dec:.5f}" for ra, dec in polygon or ())}
     asked = {**where, "FORMAT": "CSV", "CAT": ALIASES.get(name, name), "MINDET": str(mindet)}
-    url = f"{base}/vo/CatalogSearch.aspx?" + urlencode(asked).replace("+", "%20")
+    url = f"{client.address}/vo/CatalogSearch.aspx?" + urlencode(asked).replace("+", "%20")
     answer = client.ask(url, transport.CSV, headers={"Accept": "text/csv", "Content-Type": "text/csv"})
     measured = "Content-Length" in answer.headers or "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
     return parse(answer.content, client.service, url, measured), url

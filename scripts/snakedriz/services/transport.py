@@ -59,6 +59,10 @@ class Client(requests.Session):
         Time and chance, to be replaced in tests. The generator is seeded: it only spreads retries.
     stamp : callable
         Time of an answer (seconds since 1970) whose server does not state it.
+    address : str
+        Of the service, without a slash at its end.
+    cache : path or None
+        Folder of answers that workflows share.
     """
 
     def __init__(
@@ -69,9 +73,12 @@ class Client(requests.Session):
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         stamp: Callable[[], float] = time.time,
+        address: str = "",
+        cache: str | None = None,
     ) -> None:
         super().__init__()
-        self.service, self.budget, self.clock, self.stamp = service, budget, clock, stamp
+        self.service, self.budget, self.address, self.cache = service, budget, address, cache
+        self.clock, self.stamp = clock, stamp
         self.retries = Retries(budget, sleep, clock, rng or random.Random(service))
         self.auth = _NoCredentials()
         self.headers["User-Agent"] = f"snakedriz/{__version__}"

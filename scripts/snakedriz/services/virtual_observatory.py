@@ -37,15 +37,13 @@ def gaia_query(cone: Cone) -> str:
     )
 
 
-def tap(client: Client, base: str, adql: str) -> Table:
+def tap(client: Client, adql: str) -> Table:
     """Ask a TAP service, asynchronously: synchronous answers of the Gaia archive end at 2000 rows.
 
     Parameters
     ----------
     client : Client
         Of the service.
-    base : str
-        Its address, ``.../tap``.
     adql : str
         The query.
 
@@ -59,7 +57,7 @@ def tap(client: Client, base: str, adql: str) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pyvo.dal.exceptions.DALOverflowWarning)
-            job = pyvo.dal.TAPService(base, session=client).submit_job(adql)
+            job = pyvo.dal.TAPService(client.address, session=client).submit_job(adql)
             try:
                 job.run().wait(phases=["COMPLETED", "ERROR", "ABORTED"], timeout=client.budget.seconds)
                 job.raise_if_error()
@@ -87,15 +85,13 @@ def _forget(job: Any) -> None:
         log.info("the job could not be deleted at the service: %s", error)
 
 
-def vizier(client: Client, base: str, name: str, cone: Cone) -> Table:
+def vizier(client: Client, name: str, cone: Cone) -> Table:
     """Ask VizieR for a catalogue.
 
     Parameters
     ----------
     client : Client
         Of VizieR.
-    base : str
-        Address of VizieR or a mirror.
     name : str
         One of `VIZIER`, or a catalogue as VizieR calls it (``I/355/gaiadr3``).
     cone : Cone
@@ -110,7 +106,7 @@ def vizier(client: Client, base: str, name: str, cone: Cone) -> Table:
     from astropy.coordinates import SkyCoord
     from astroquery.vizier import VizierClass
 
-    catalogue, url = VIZIER.get(name, name), f"{base}/viz-bin/votable"
+    catalogue, url = VIZIER.get(name, name), f"{client.address}/viz-bin/votable"
     asked = f"{url} {catalogue} at {cone.ra} {cone.dec} within {cone.radius} deg"
     payload = VizierClass(columns=["**"], row_limit=-1).query_region_async(
         SkyCoord(cone.ra, cone.dec, unit="deg"), radius=cone.radius * u.deg, catalog=catalogue, get_query_payload=True

@@ -192,7 +192,7 @@ class Solutions(Part):
     )
 
 
-class Visit(Part):
+class VisitSettings(Part):
     """What the candidate `visit` aligns."""
 
     group: Annotated[
@@ -207,7 +207,7 @@ class Visit(Part):
     )
 
 
-class Promotion(Part):
+class PromotionSettings(Part):
     """How the winner is chosen."""
 
     policy: Literal["measured", "documented", "drizzlepac"] = key(
@@ -391,12 +391,12 @@ class ConfigurationFile(Part):
         "  - {name: svm, headerlets: svm}     # a folder of *hlet.fits, matched to exposures by DESTIM",
         example="[default, aposteriori, visit]",
     )
-    visit: Visit = key(
-        Visit.model_construct(),
+    visit: VisitSettings = key(
+        VisitSettings.model_construct(),
         "what the candidate `visit` aligns as one body",
         "Other visits than those that rootnames say: lists of associations, [[jdemo1010, jdemo1020], [jbt122x8q]].",
     )
-    promotion: Promotion = key(Promotion.model_construct(), "how the winner is chosen")
+    promotion: PromotionSettings = key(PromotionSettings.model_construct(), "how the winner is chosen")
     fitting: Fitting = key(Fitting.model_construct(), "a posteriori fits to try")
     drizzle: Annotated[AstroDrizzleParameters, BeforeValidator(mapping_from_text)] = key(
         {},
@@ -482,7 +482,7 @@ def validate_config(config: Mapping[str, Any]) -> Configuration:
     if written.associations != "all":
         changes["associations"] = _clean(written.associations)
     if written.visit.group != "auto":
-        changes["visit"] = Visit(group=[_clean(names) for names in written.visit.group])
+        changes["visit"] = VisitSettings(group=[_clean(names) for names in written.visit.group])
     values = {name: getattr(written, name) for name in type(written).model_fields}
     found = Configuration.model_construct(**values | changes)
     errors += _contradictions(found)

@@ -7,16 +7,35 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from snakedriz import settings
 from snakedriz.exposures import association as associations
 from snakedriz.exposures import fetched
+from snakedriz.exposures.visits import Visits
+from snakedriz.settings.configuration import Configuration
 
-if TYPE_CHECKING:
-    from snakedriz.workflow.plan import Plan
+
+class Inputs(Protocol):
+    """What a run is given: the part of `plan.Plan` that is needed here."""
+
+    config: Configuration
+    out: str
+    visits: Visits
+    catalogs: dict[str, Mapping[str, Any]]
+
+    @property
+    def index(self) -> associations.FileIndex:
+        """The files of the input folder."""
+
+    @property
+    def given(self) -> Callable[[str], str]:
+        """What marks the path of a file that the run does not make."""
+
+    def members(self, asn: str) -> Sequence[str]:
+        """Return the exposures of an association."""
 
 
 class FetchedFiles:
@@ -24,13 +43,13 @@ class FetchedFiles:
 
     Parameters
     ----------
-    plan : Plan
+    plan : Inputs
         What is fetched for: configuration, input files and associations.
     reference_directories : mapping
         Folders of reference files that the user names, by the variable that headers name them with.
     """
 
-    def __init__(self, plan: Plan, reference_directories: Mapping[str, str]) -> None:
+    def __init__(self, plan: Inputs, reference_directories: Mapping[str, str]) -> None:
         self.plan = plan
         self.folder: str = plan.config["fetched"]
         self.reference_directories = reference_directories
