@@ -31,18 +31,20 @@ def _run(options: argparse.Namespace) -> int:
 
     output = Path(options.output)
     if output.suffix.lower() != ".png":
-        raise SnakedrizError(f"{output}: the name of the picture must end in .png")
+        raise SnakedrizError(f"{output}: the name of the picture must end in .png", "give another name with -o")
     if not options.size > 0 or options.stars < 1:
-        raise SnakedrizError(f"--size {options.size:g} and --stars {options.stars}: both must be positive")
+        raise SnakedrizError(
+            f"--size {options.size:g}, --stars {options.stars}: both must be positive", "give larger numbers"
+        )
     detectors = settings.load_detectors()
     try:
         found = compare_images.compare(
             options.first, options.second, detectors, options.position or "auto", options.size, options.stars
         )
     except NotApplicable as outcome:
-        raise SnakedrizError(outcome.reason) from outcome
+        raise SnakedrizError(outcome.reason, "name other products, or positions with --position") from outcome
     pictures.write(found, output)
-    for ra, dec in found.report["outside"]:
+    for ra, dec in found.report.outside:
         print(f"note: {ra:.6f} {dec:+.6f} is not in both products, not shown", file=sys.stderr)
     print(f"{output}: {pictures.offset_text(found.report)}")
     return 0
