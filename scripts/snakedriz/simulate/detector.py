@@ -117,7 +117,7 @@ def bleed(image: Array, full_well: float) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class Frame:
+class ChipFrame:
     """One chip of one exposure: science (e-), 1 sigma (e-), flags, electrons before read noise, cosmic-ray hits."""
 
     sci: NDArray[np.float32]
@@ -137,7 +137,7 @@ def expose(
     noise: bool,
     seed: int,
     index: int,
-) -> Frame:
+) -> ChipFrame:
     """Turn expected electrons (sources and sky, shape of the chip) into what calacs would deliver.
 
     ``index`` numbers exposure and chip, for the random generators. With ``noise`` False only the deterministic parts
@@ -169,4 +169,4 @@ def expose(
     err = np.sqrt(np.maximum(sci, 0.0) + np.float32(read_noise**2) + dark.astype(np.float32))
     dq = defects.flags.copy()
     dq[full] |= DQ_SATURATED
-    return Frame(sci, err.astype(np.float32), dq, electrons, hits)
+    return ChipFrame(sci, err.astype(np.float32), dq, electrons, hits)

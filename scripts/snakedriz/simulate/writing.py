@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.table import Table, vstack
 from stwcs.wcsutil import HSTWCS
 
-from snakedriz.simulate.detector import DQ_SATURATED, Defects, Frame, chip_defects, expose
+from snakedriz.simulate.detector import DQ_SATURATED, ChipFrame, Defects, chip_defects, expose
 from snakedriz.simulate.distortion import NOMINAL_SCALE, FilterModel, filter_model
 from snakedriz.simulate.exposure import CHIPS, Facts, chip_header, primary_header, write_association, write_raw
 from snakedriz.simulate.offsets import offsets_table
@@ -234,37 +234,41 @@ def _write_exposure(
 ) -> dict[str, Any]:
     """Render and write the files of one exposure; returns what truth.json records of it."""
     facts = reported.facts
-    frames: list[Frame] = []
-    for number, chip in enumerate(CHIPS):
-        signal = _render(visit, scene, true.wcs[number], facts.exptime)
-        frames.append(
-            expose(
-                signal,
-                defects[chip],
-                facts.exptime,
-                visit.read_noise,
-                visit.full_well,
-                visit.cr_rate,
-                visit.noise,
-                visit.seed,
-                2 * index + number,
-            )
+    frames = [
+        expose(
+            _render(visit, scene, true.wcs[number], facts.exptime), defects[chip], facts.exptime, visit.read_noise,
+            visit.full_well, visit.cr_rate, visit.noise, visit.seed, 2 * index + number,
         )
+        for number, chip in enumerate(CHIPS)
+    ]  # fmt: skip
     if visit.make_raw:
         write_raw(data / f"{facts.rootname}_raw.fits", facts, references)
     for suffix in ("flt", "flc") if visit.make_flc else ("flt",):
         hdus: list[Any] = [fits.PrimaryHDU(header=primary_header(facts, references, suffix))]
-        for number, (chip, frame) in enumerate(zip(CHIPS, frames, strict=True)):
-            sci = frame.sci
-            if suffix == "flt" and visit.cte_amplitude:
-                # The noise is that of the FLC: the FLT is what the correction would have made the FLC from.
-                sci = sci + charge_trails(frame.electrons, visit.cte_amplitude, chip == 1).astype(np.float32)
-            for name, array in (("SCI", sci), ("ERR", frame.err), ("DQ", frame.dq)):
-                header = chip_header(facts, chip, name, reported.crval[number], reported.cd[number])
-                if name == "SCI":
-                    header["NGOODPIX"] = int(np.sum(frame.dq == 0))
-                hdus.append(fits.ImageHDU(array, header=header))
+        for number, frame in enumerate(frames):
+            hdus += _chip_hdus(visit, number, frame, reported, suffix)
         fits.HDUList(hdus).writeto(data / f"{facts.rootname}_{suffix}.fits", overwrite=True)
+    return _record(visit, index, true, reported, frames)
+
+
+def _chip_hdus(visit: Visit, number: int, frame: ChipFrame, reported: Pointing, suffix: str) -> list[fits.ImageHDU]:
+    """SCI, ERR and DQ of one chip."""
+    sci, chip, hdus = frame.sci, CHIPS[number], []
+    if suffix == "flt" and visit.cte_amplitude:
+        # The noise is that of the FLC: the FLT is what the correction would have made the FLC from.
+        sci = sci + charge_trails(frame.electrons, visit.cte_amplitude, chip == 1).astype(np.float32)
+    for name, array in (("SCI", sci), ("ERR", frame.err), ("DQ", frame.dq)):
+        header = chip_header(reported.facts, chip, name, reported.crval[number], reported.cd[number])
+        if name == "SCI":
+            header["NGOODPIX"] = int(np.sum(frame.dq == 0))
+        hdus.append(fits.ImageHDU(array, header=header))
+    return hdus
+
+
+def _record(
+    visit: Visit, index: int, true: Pointing, reported: Pointing, frames: Sequence[ChipFrame]
+) -> dict[str, Any]:
+    facts, extra = reported.facts, visit.exposure_errors.get(index, (0.0, 0.0))
     return {
         "rootname": facts.rootname,
         "exptime": facts.exptime,
@@ -277,9 +281,7 @@ def _write_exposure(
         "reported_aperture": list(facts.aperture),
         "reported_pa_v3": facts.pa_v3,
         "reported_crval": [list(c) for c in reported.crval],
-        "error": [
-            p + e for p, e in zip(visit.pointing_error, visit.exposure_errors.get(index, (0.0, 0.0)), strict=True)
-        ],
+        "error": [p + e for p, e in zip(visit.pointing_error, extra, strict=True)],
         "roll_error": visit.exposure_rolls.get(index, 0.0),
         "cosmic_ray_hits": [f.n_cosmic_rays for f in frames],
         "saturated_pixels": [int(np.sum(f.dq & DQ_SATURATED > 0)) for f in frames],
