@@ -1,7 +1,5 @@
 """Options of simulated visits, and what is read of their files."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

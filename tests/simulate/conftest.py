@@ -1,7 +1,5 @@
 """Simulated visits that tests of several modules look at."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

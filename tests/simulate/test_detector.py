@@ -1,7 +1,5 @@
 """Noise, cosmic rays, saturation, bleeding and defects."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from helpers.simulated import PLAIN, arrays

@@ -1,7 +1,5 @@
 """Chip layout and distortion numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from astropy.io import fits

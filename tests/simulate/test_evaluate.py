@@ -1,7 +1,5 @@
 """Offsets of the stars in a product from the truth."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from astropy.io import fits

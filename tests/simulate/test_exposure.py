@@ -1,7 +1,5 @@
 """Association tables, exposures and raw files in the layout of the archive."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """The guide-star service's reply, as stwcs applies it."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Point-spread function, stars, galaxies, pixel area and charge transfer."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from helpers.simulated import PLAIN, arrays

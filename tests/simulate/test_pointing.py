@@ -1,7 +1,5 @@
 """Where exposures point, truly and as reported."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Reference files, as drizzlepac and stwcs read them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

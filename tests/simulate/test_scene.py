@@ -1,7 +1,5 @@
 """The sky: sources, and the Gaia-like table of them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from astropy.table import Table

@@ -1,7 +1,5 @@
 """Random numbers: the same seed gives the same bytes, another one other pixels."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

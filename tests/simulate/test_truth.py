@@ -1,7 +1,5 @@
 """The truth of a simulation, read back."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Options of a visit, and what follows from them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from astropy.io import fits

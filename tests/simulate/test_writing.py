@@ -1,7 +1,5 @@
 """The files of a visit: good enough for updatewcs and AstroDrizzle, and the truth comes out."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

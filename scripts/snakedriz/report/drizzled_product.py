@@ -116,17 +116,10 @@ def read(path: str | Path, detectors: Mapping[str, Any]) -> tuple[DrizzledProduc
             f"{path}: no pixel has weight, expected a drizzled product with data", "name another product"
         )
     limits = numbers["verification"]
-    product = DrizzledProduct(
-        path=str(path),
-        wcsname=str(header.get("WCSNAME", "")).strip(),
-        filters=filters,
-        image=image,
-        covered=covered,
-        deep=covered & (weight >= DEEP * np.median(weight[covered])),
-        saturated=focus.saturated(image, longest, float(limits["full_well"]), int(limits["saturation_growth_px"])),
-        wcs=WCS(header),
-        scale=scale,
-    )
+    deep = covered & (weight >= DEEP * np.median(weight[covered]))
+    saturated = focus.saturated(image, longest, float(limits["full_well"]), int(limits["saturation_growth_px"]))
+    wcsname = str(header.get("WCSNAME", "")).strip()
+    product = DrizzledProduct(str(path), wcsname, filters, image, covered, deep, saturated, WCS(header), scale)
     return product, numbers
 
 

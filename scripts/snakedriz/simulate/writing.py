@@ -270,19 +270,12 @@ def _record(
 ) -> dict[str, Any]:
     facts, extra = reported.facts, visit.exposure_errors.get(index, (0.0, 0.0))
     return {
-        "rootname": facts.rootname,
-        "exptime": facts.exptime,
-        "expstart": facts.expstart,
-        "dither": list(facts.postarg),
-        "vafactor": facts.vafactor,
-        "true_aperture": list(true.facts.aperture),
-        "true_pa_v3": true.facts.pa_v3,
-        "true_crval": [list(c) for c in true.crval],
-        "reported_aperture": list(facts.aperture),
-        "reported_pa_v3": facts.pa_v3,
+        "rootname": facts.rootname, "exptime": facts.exptime, "expstart": facts.expstart,
+        "dither": list(facts.postarg), "vafactor": facts.vafactor, "true_aperture": list(true.facts.aperture),
+        "true_pa_v3": true.facts.pa_v3, "true_crval": [list(c) for c in true.crval],
+        "reported_aperture": list(facts.aperture), "reported_pa_v3": facts.pa_v3,
         "reported_crval": [list(c) for c in reported.crval],
         "error": [p + e for p, e in zip(visit.pointing_error, extra, strict=True)],
-        "roll_error": visit.exposure_rolls.get(index, 0.0),
-        "cosmic_ray_hits": [f.n_cosmic_rays for f in frames],
+        "roll_error": visit.exposure_rolls.get(index, 0.0), "cosmic_ray_hits": [f.n_cosmic_rays for f in frames],
         "saturated_pixels": [int(np.sum(f.dq & DQ_SATURATED > 0)) for f in frames],
-    }
+    }  # fmt: skip

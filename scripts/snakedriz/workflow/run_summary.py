@@ -53,22 +53,12 @@ class JobRow:
         """
         used, asked = job.used, job.requested
         memory = used and [used.max_rss_mb, *_sampled_memory(record_path(job.log).with_suffix(".tsv"))]
+        took = {name: getattr(used, name, None) for name in ("seconds", "cpu_seconds", "read_mb", "written_mb")}
         return cls(
-            association=job.association,
-            rule=job.rule,
-            job=job.job,
-            outcome=job.outcome,
-            threads=job.threads,
-            host=job.host,
-            seconds=None if used is None else used.seconds,
-            cpu_seconds=None if used is None else used.cpu_seconds,
-            read_mb=None if used is None else used.read_mb,
-            written_mb=None if used is None else used.written_mb,
-            max_rss_mb=max(memory) if memory else None,
-            runtime_s=None if asked.runtime is None else 60 * asked.runtime,
-            mem_mb=asked.mem_mb,
-            disk_mb=asked.disk_mb,
-        )
+            association=job.association, rule=job.rule, job=job.job, outcome=job.outcome, threads=job.threads,
+            host=job.host, max_rss_mb=max(memory) if memory else None, mem_mb=asked.mem_mb, disk_mb=asked.disk_mb,
+            runtime_s=None if asked.runtime is None else 60 * asked.runtime, **took,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
