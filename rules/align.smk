@@ -37,7 +37,7 @@ rule catalog:
     input:
         inventory=rules.inventory.output.inventory,
         wcs=rules.default_solution.output.wcs,
-        file=lambda w: PLAN.fetched.catalog(w.asn, w.catalog),
+        file=of_job(PLAN.fetched.catalog, "asn", "catalog"),
     output:
         table=f"{OUT}/{{asn}}/catalogs/{{catalog}}.ecsv",
     log:
@@ -47,9 +47,9 @@ rule catalog:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("catalog", lambda w: PLAN.fetched.catalog(w.asn, w.catalog)),
+        **PLAN.resources("catalog", of_job(PLAN.fetched.catalog, "asn", "catalog")),
     params:
-        options=lambda w: PLAN.fetched.catalog_options(w.catalog),
+        options=of_job(PLAN.fetched.catalog_options, "catalog"),
         detectors=PLAN.detectors,
         versions=PLAN.versions,
     message:
@@ -62,9 +62,9 @@ rule fit:
     # All fits to a catalogue: starting Python and reading the sources takes longer than a fit.
     input:
         inventory=rules.inventory.output.inventory,
-        sources=lambda w: PLAN.sources(w.asn),
+        sources=of_job(PLAN.sources, "asn"),
         catalog=rules.catalog.output.table,
-        start=lambda w: PLAN.start_of_fit(w.asn),
+        start=of_job(PLAN.start_of_fit, "asn"),
     output:
         fits=PLAN.fits("{asn}", "{catalog}"),
     log:
@@ -75,7 +75,7 @@ rule fit:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("fit", lambda w: PLAN.exposures(w.asn)),
+        **PLAN.resources("fit", of_job(PLAN.exposures, "asn")),
     params:
         detectors=PLAN.detectors,
         versions=PLAN.versions,
@@ -88,8 +88,8 @@ rule fit:
 rule aposteriori_solution:
     input:
         inventory=rules.inventory.output.inventory,
-        start=lambda w: PLAN.start_of_fit(w.asn),
-        fits=lambda w: PLAN.all_fits(w.asn),
+        start=of_job(PLAN.start_of_fit, "asn"),
+        fits=of_job(PLAN.all_fits, "asn"),
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_aposteriori/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_aposteriori/{{asn}}_wcs.fits",
@@ -101,7 +101,7 @@ rule aposteriori_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("aposteriori_solution", lambda w: PLAN.all_exposures(w.asn)),
+        **PLAN.resources("aposteriori_solution", of_job(PLAN.all_exposures, "asn")),
     params:
         enabled=PLAN.switches["compute_aposteriori"],
         versions=PLAN.versions,

@@ -7,7 +7,7 @@
 rule default_solution:
     input:
         inventory=rules.inventory.output.inventory,
-        exposures=lambda w: PLAN.all_exposures(w.asn),
+        exposures=of_job(PLAN.all_exposures, "asn"),
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_default/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_default/{{asn}}_wcs.fits",
@@ -18,9 +18,9 @@ rule default_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("default_solution", lambda w: PLAN.all_exposures(w.asn)),
+        **PLAN.resources("default_solution", of_job(PLAN.all_exposures, "asn")),
     params:
-        references=lambda w: PLAN.fetched.references(w.asn),
+        references=of_job(PLAN.fetched.references, "asn"),
         versions=PLAN.versions,
     message:
         "{wildcards.asn}: distortion model (default WCS)"
@@ -32,8 +32,8 @@ rule apriori_solution:
     input:
         inventory=rules.inventory.output.inventory,
         wcs=rules.default_solution.output.wcs,
-        headerlets=lambda w: PLAN.fetched.headerlets(w.asn),
-        offsets=lambda w: PLAN.fetched.offsets(w.asn),
+        headerlets=of_job(PLAN.fetched.headerlets, "asn"),
+        offsets=of_job(PLAN.fetched.offsets, "asn"),
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_apriori/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_apriori/{{asn}}_wcs.fits",
@@ -44,9 +44,9 @@ rule apriori_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("apriori_solution", lambda w: PLAN.all_exposures(w.asn)),
+        **PLAN.resources("apriori_solution", of_job(PLAN.all_exposures, "asn")),
     params:
-        headerlets=lambda w: PLAN.fetched.headerlet_folder(w.asn),
+        headerlets=of_job(PLAN.fetched.headerlet_folder, "asn"),
         enabled=PLAN.switches["apply_apriori"],
         versions=PLAN.versions,
     message:
@@ -59,8 +59,8 @@ rule named_solution:
     # A solution that exists, asked for by WCSNAME, HDRNAME or folder; from the exposures as they came.
     input:
         inventory=rules.inventory.output.inventory,
-        exposures=lambda w: PLAN.all_exposures(w.asn),
-        headerlets=lambda w: PLAN.fetched.headerlets_of(w.asn, w.candidate),
+        exposures=of_job(PLAN.all_exposures, "asn"),
+        headerlets=of_job(PLAN.fetched.headerlets_of, "asn", "candidate"),
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
@@ -73,7 +73,7 @@ rule named_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("named_solution", lambda w: PLAN.all_exposures(w.asn)),
+        **PLAN.resources("named_solution", of_job(PLAN.all_exposures, "asn")),
     params:
         wanted=lambda w: PLAN.config["alternatives"][w.candidate],
         versions=PLAN.versions,

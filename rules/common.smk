@@ -16,7 +16,7 @@ if SCRIPTS.is_dir() and str(SCRIPTS) not in sys.path[:1]:
 from snakedriz import settings
 from snakedriz.errors import SnakedrizError
 from snakedriz.workflow import command_line, library, targets
-from snakedriz.workflow.plan import KIND_OF, Plan
+from snakedriz.workflow.plan import KIND_OF, Plan, of_job
 
 # The graph lives as long as the process: looking through it for garbage again and again, and taking it apart at the end,
 # is a quarter of the time of a dry run of 40,000 jobs. Of Snakemake nothing is touched.

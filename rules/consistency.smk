@@ -4,7 +4,7 @@
 
 rule consistency_of_visit:
     input:
-        exposures=lambda w: PLAN.visit_exposures(w.visit, w.state),
+        exposures=of_job(PLAN.visit_exposures, "visit", "state"),
     output:
         report=f"{OUT}/visits/{{visit}}/consistency_{{state}}.json",
         table=f"{OUT}/visits/{{visit}}/consistency_{{state}}.ecsv",
@@ -17,9 +17,7 @@ rule consistency_of_visit:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources(
-            "consistency_of_visit", lambda w: PLAN.visit_exposures(w.visit)
-        ),
+        **PLAN.resources("consistency_of_visit", of_job(PLAN.visit_exposures, "visit")),
     params:
         versions=PLAN.versions,
     message:

@@ -13,7 +13,7 @@ rule candidate_product:
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
         exposures=lambda w: PLAN.exposures(w.asn, KIND_OF[w.product]),
-        default=lambda w: PLAN.flags_to_reuse(w.asn, w.candidate),
+        default=of_job(PLAN.flags_to_reuse, "asn", "candidate"),
     output:
         product=PRODUCT if PLAN.keeps("candidates") else temp(PRODUCT),
         singles=SINGLES if PLAN.keeps("all") else temp(SINGLES),
@@ -44,7 +44,7 @@ rule candidate_exposure:
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
         crmask=lambda w: PLAN.drizzled(w.asn, w.candidate, "_crmask"),
-        exposure=lambda w: PLAN.exposure(w.root, w.kind),
+        exposure=of_job(PLAN.exposure, "root", "kind"),
     output:
         exposure=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{root}}_{{kind}}.fits",
     log:
@@ -54,7 +54,7 @@ rule candidate_exposure:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("candidate_exposure", lambda w: PLAN.exposure(w.root, w.kind)),
+        **PLAN.resources("candidate_exposure", of_job(PLAN.exposure, "root", "kind")),
     params:
         versions=PLAN.versions,
     message:

@@ -4,8 +4,8 @@
 
 rule inventory:
     input:
-        lambda w: PLAN.association_files(w.asn),
-        references=lambda w: PLAN.fetched.reference_listing(w.asn),
+        of_job(PLAN.association_files, "asn"),
+        references=of_job(PLAN.fetched.reference_listing, "asn"),
     output:
         inventory=f"{OUT}/{{asn}}/inventory.json",
     log:
@@ -15,7 +15,7 @@ rule inventory:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("inventory", lambda w: PLAN.association_files(w.asn)),
+        **PLAN.resources("inventory", of_job(PLAN.association_files, "asn")),
     params:
         # The absolute folders of the machine are no part of what a result depends on: their content is, by checksum.
         config=lambda w: {

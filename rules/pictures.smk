@@ -14,8 +14,8 @@ PICTURE_VERSIONS = PLAN.versions | settings.software_versions(("matplotlib", "pi
 
 rule picture_of_candidates:
     input:
-        first=lambda w: PLAN.drizzled(w.asn, w.first),
-        second=lambda w: PLAN.drizzled(w.asn, w.second),
+        first=of_job(PLAN.drizzled, "asn", "first"),
+        second=of_job(PLAN.drizzled, "asn", "second"),
     output:
         picture=report(
             f"{OUT}/{{asn}}/pictures/{{first}}_vs_{{second}}.png",
@@ -33,7 +33,7 @@ rule picture_of_candidates:
     resources:
         **PLAN.resources(
             "picture_of_candidates",
-            lambda w: PLAN.exposures(w.asn),
+            of_job(PLAN.exposures, "asn"),
         ),
     params:
         pictures=PLAN.config["pictures"],
@@ -47,8 +47,8 @@ rule picture_of_candidates:
 
 rule picture_of_associations:
     input:
-        first=lambda w: PLAN.drizzled(w.asn1, w.candidate),
-        second=lambda w: PLAN.drizzled(w.asn2, w.candidate),
+        first=of_job(PLAN.drizzled, "asn1", "candidate"),
+        second=of_job(PLAN.drizzled, "asn2", "candidate"),
     output:
         picture=report(
             f"{OUT}/pictures/{{asn1}}_vs_{{asn2}}_{{candidate}}.png",

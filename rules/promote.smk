@@ -60,8 +60,8 @@ rule final_exposure:
         inventory=rules.inventory.output.inventory,
         promotion=rules.promotion.output.promotion,
         wcs=PLAN.of_every_candidate("{asn}_wcs.fits"),
-        exposure=lambda w: PLAN.exposure(w.root, w.kind),
-        crmask=lambda w: PLAN.final_crmask(w.asn, w.kind),
+        exposure=of_job(PLAN.exposure, "root", "kind"),
+        crmask=of_job(PLAN.final_crmask, "asn", "kind"),
     output:
         exposure=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}.fits",
         headerlet=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}_hlet.fits",
@@ -72,7 +72,7 @@ rule final_exposure:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("final_exposure", lambda w: PLAN.exposure(w.root, w.kind)),
+        **PLAN.resources("final_exposure", of_job(PLAN.exposure, "root", "kind")),
     params:
         versions=PLAN.versions,
     message:
@@ -87,7 +87,7 @@ rule manifest:
         promotion=rules.promotion.output.promotion,
         metrics=PLAN.of_every_candidate("metrics.json"),
         solutions=PLAN.of_every_candidate("solution.json"),
-        final=lambda w: PLAN.final_files(w.asn),
+        final=of_job(PLAN.final_files, "asn"),
     output:
         manifest=f"{OUT}/{{asn}}/final/manifest.tsv",
         trailer=f"{OUT}/{{asn}}/final/{{asn}}.tra",

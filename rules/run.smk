@@ -8,6 +8,8 @@ from snakedriz.workflow.run import Outdated, Run
 RUN = Run(OUT)
 # Of a group of jobs that failed, Snakemake notes all files that are there as made by it (`keep-incomplete`), also those
 # of an earlier run that it should have made anew and never began to. They stay, and are noted as what they are: incomplete.
+# (With `rerun-incomplete`, as in profiles/default, the next run makes them. A run that is killed outright, kill -9, after one
+# of its groups has failed cannot note this: name the outputs of that group then behind `--forcerun`.)
 OUTDATED = []
 
 

@@ -9,12 +9,12 @@ rule snapshot:
 
 rule snapshot_of_association:
     input:
-        exposures=lambda w: PLAN.files_used(w.asn),
+        exposures=of_job(PLAN.files_used, "asn"),
         inventories=lambda w: [
             f"{OUT}/{one}/inventory.json" for one in PLAN.fitted_together(w.asn)
         ],
-        fetched=lambda w: PLAN.fetched_used(w.asn),
-        tables=lambda w: PLAN.field_catalogs_used(w.asn),
+        fetched=of_job(PLAN.fetched_used, "asn"),
+        tables=of_job(PLAN.field_catalogs_used, "asn"),
         results=lambda w: [
             f"{OUT}/{w.asn}/promotion.json",
             f"{OUT}/{w.asn}/final/manifest.tsv",
@@ -29,9 +29,9 @@ rule snapshot_of_association:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("snapshot_of_association", lambda w: PLAN.files_used(w.asn)),
+        **PLAN.resources("snapshot_of_association", of_job(PLAN.files_used, "asn")),
     params:
-        associations=lambda w: PLAN.fitted_together(w.asn),
+        associations=of_job(PLAN.fitted_together, "asn"),
         # An address of a service may hold a password; the results are where this workflow's user has them.
         config=lambda w, output: {
             **PLAN.config,

@@ -7,8 +7,8 @@ rule verification:
     input:
         inventory=rules.inventory.output.inventory,
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
-        drizzled=lambda w: PLAN.to_verify(w.asn, w.candidate),
-        default=lambda w: PLAN.to_compare_with(w.asn, w.candidate),
+        drizzled=of_job(PLAN.to_verify, "asn", "candidate"),
+        default=of_job(PLAN.to_compare_with, "asn", "candidate"),
     output:
         verification=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/verification.json",
     log:
@@ -21,7 +21,7 @@ rule verification:
         "../envs/snakedriz.yaml"
     threads: 2
     resources:
-        **PLAN.resources("verification", lambda w: PLAN.exposures(w.asn)),
+        **PLAN.resources("verification", of_job(PLAN.exposures, "asn")),
     params:
         detectors=PLAN.detectors,
         versions=PLAN.versions,
@@ -39,9 +39,9 @@ rule drizzlepac_numbers:
     input:
         inventory=rules.inventory.output.inventory,
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
-        drizzled=lambda w: PLAN.to_verify(w.asn, w.candidate),
+        drizzled=of_job(PLAN.to_verify, "asn", "candidate"),
         default=lambda w: PLAN.to_compare_with(w.asn, w.candidate)[:1],
-        fits=lambda w: PLAN.fits_chosen_from(w.asn, w.candidate),
+        fits=of_job(PLAN.fits_chosen_from, "asn", "candidate"),
     output:
         numbers=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/drizzlepac.json",
     log:
@@ -51,7 +51,7 @@ rule drizzlepac_numbers:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("drizzlepac_numbers", lambda w: PLAN.exposures(w.asn)),
+        **PLAN.resources("drizzlepac_numbers", of_job(PLAN.exposures, "asn")),
     params:
         versions=PLAN.versions,
     message:
@@ -67,11 +67,11 @@ rule metrics:
         inventory=rules.inventory.output.inventory,
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
-        sources=lambda w: PLAN.sources_to_compare(w.asn, w.candidate),
-        catalogs=lambda w: PLAN.catalogs_to_compare_with(w.asn, w.candidate),
-        fits=lambda w: PLAN.fits_chosen_from(w.asn, w.candidate),
+        sources=of_job(PLAN.sources_to_compare, "asn", "candidate"),
+        catalogs=of_job(PLAN.catalogs_to_compare_with, "asn", "candidate"),
+        fits=of_job(PLAN.fits_chosen_from, "asn", "candidate"),
         verification=rules.verification.output.verification,
-        drizzlepac=lambda w: PLAN.drizzlepac_numbers(w.asn, w.candidate),
+        drizzlepac=of_job(PLAN.drizzlepac_numbers, "asn", "candidate"),
     output:
         **({"astrometry": ASTROMETRY} if PLAN.catalogs else {}),
         metrics=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/metrics.json",
@@ -82,7 +82,7 @@ rule metrics:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("metrics", lambda w: PLAN.exposures(w.asn)),
+        **PLAN.resources("metrics", of_job(PLAN.exposures, "asn")),
     params:
         detectors=PLAN.detectors,
         versions=PLAN.versions,

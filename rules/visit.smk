@@ -6,8 +6,8 @@ rule visit_fit:
     input:
         inventories=PLAN.of_every_association(f"{OUT}/{{asn}}/inventory.json"),
         wcs=PLAN.of_every_association(f"{OUT}/{{asn}}/{{asn}}_default/{{asn}}_wcs.fits"),
-        sources=lambda w: PLAN.visit_sources(w.visit),
-        catalog=lambda w: PLAN.fetched.catalog(w.visit, w.catalog),
+        sources=of_job(PLAN.visit_sources, "visit"),
+        catalog=of_job(PLAN.fetched.catalog, "visit", "catalog"),
     output:
         fit=f"{OUT}/visits/{{visit}}/{{catalog}}_{{geometry}}.json",
     log:
@@ -18,9 +18,9 @@ rule visit_fit:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("visit_fit", lambda w: PLAN.visit_exposures(w.visit)),
+        **PLAN.resources("visit_fit", of_job(PLAN.visit_exposures, "visit")),
     params:
-        options=lambda w: PLAN.fetched.catalog_options(w.catalog),
+        options=of_job(PLAN.fetched.catalog_options, "catalog"),
         detectors=PLAN.detectors,
         versions=PLAN.versions,
     message:
@@ -33,7 +33,7 @@ rule visit_solution:
     input:
         inventory=rules.inventory.output.inventory,
         wcs=rules.default_solution.output.wcs,
-        fits=lambda w: PLAN.visit_fits(w.asn),
+        fits=of_job(PLAN.visit_fits, "asn"),
     output:
         solution=f"{OUT}/{{asn}}/{{asn}}_visit/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_visit/{{asn}}_wcs.fits",
@@ -45,7 +45,7 @@ rule visit_solution:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("visit_solution", lambda w: PLAN.all_exposures(w.asn)),
+        **PLAN.resources("visit_solution", of_job(PLAN.all_exposures, "asn")),
     params:
         enabled=PLAN.switches["compute_aposteriori"],
         versions=PLAN.versions,

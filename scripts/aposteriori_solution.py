@@ -8,22 +8,20 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
-from snakedriz.artefacts import untyped
-from snakedriz.candidates import stages
-from snakedriz.exposures import skeleton
-from snakedriz.files import read_json
+from snakedriz.artefacts.fit import Fit
+from snakedriz.candidates import aposteriori, bundle
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        fits = [read_json(path) for path in snakemake.input.fits]
-        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
-        skeletons = stages.starting_point(snakemake.input.start)[1] if chosen else {}
-        solution = stages.aposteriori(skeletons, chosen, reason)
-        solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
-        skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-        untyped.write(snakemake.output.solution, solution)
+        fits = [Fit.read(path) for path in snakemake.input.fits]
+        chosen: Any
+        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)  # type: ignore[arg-type]  # TRANSITION
+        skeletons = bundle.starting_point(snakemake.input.start)[1] if chosen else {}
+        solution = aposteriori.make(skeletons, chosen, reason)
+        bundle.write(snakemake.output.wcs, solution, skeletons)
+        aposteriori.with_fits(solution, fits, snakemake.input.fits, chosen).write(snakemake.output.solution)
 
 
 if "snakemake" in globals():

@@ -8,17 +8,19 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz import settings
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.catalogs import field_catalog
 from snakedriz.exposures import field, skeleton
-from snakedriz.files import read_json, write_table
+from snakedriz.files import write_table
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventory = read_json(snakemake.input.inventory)
-        numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
-        skeletons = skeleton.read_bundle(snakemake.input.wcs) if inventory["outcome"] == "process" else {}
+        inventory = Inventory.read(snakemake.input.inventory)
+        detector = inventory.instrument or "", inventory.detector or ""
+        numbers = settings.detector_settings(snakemake.params.detectors, *detector)
+        skeletons = skeleton.read_bundle(snakemake.input.wcs) if inventory.outcome == "process" else {}
         table = field_catalog.in_field(
             snakemake.input.file,
             snakemake.wildcards.catalog,

@@ -8,7 +8,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.artefacts import untyped
+from snakedriz.artefacts.consistency import Consistency
 from snakedriz.files import write_table
 from snakedriz.tables import as_table
 from snakedriz.wcs import consistency
@@ -23,10 +23,10 @@ def main(snakemake: Any) -> None:
         ]
         groups = consistency.report(found)
         for group in groups:
-            for text in group["warnings"]:
-                print(f"snakedriz: {group['kind']} {group['name']}: {text}", file=sys.__stderr__)
+            for text in group.warnings:  # for the terminal: stderr is the job's log here
+                print(f"snakedriz: {group.kind} {group.name}: {text}", file=sys.__stderr__)
         write_table(snakemake.output.table, as_table(consistency.rows(groups)))
-        untyped.write(snakemake.output.report, {"schema": "consistency/1", "groups": groups})
+        Consistency(groups=groups).write(snakemake.output.report)
 
 
 if "snakemake" in globals():

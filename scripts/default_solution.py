@@ -7,28 +7,21 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.artefacts import untyped
-from snakedriz.candidates import stages
-from snakedriz.exposures import skeleton
-from snakedriz.files import read_json
-from snakedriz.fits_headers.rootnames import ExposureKey
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.candidates import bundle, default
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventory = read_json(snakemake.input.inventory)
-        skeletons: skeleton.Skeletons = {}
-        if inventory["outcome"] == "process":
-            for exposure in inventory["exposures"]:
-                if exposure["used"]:
-                    for kind in inventory["kinds"]:
-                        skeletons[ExposureKey(exposure["rootname"], kind)] = skeleton.from_exposure(exposure[kind])
-            solution = stages.default(skeletons, snakemake.params.references)
+        inventory = Inventory.read(snakemake.input.inventory)
+        skeletons = bundle.input_skeletons(inventory)
+        if inventory.outcome == "process":
+            solution = default.make(skeletons, snakemake.params.references)
         else:
-            solution = stages.not_applicable("default", inventory["reason"])
-        skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-        untyped.write(snakemake.output.solution, solution)
+            solution = bundle.not_applicable("default", inventory.reason)
+        bundle.write(snakemake.output.wcs, solution, skeletons)
+        solution.write(snakemake.output.solution)
 
 
 if "snakemake" in globals():

@@ -7,29 +7,29 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.artefacts import untyped
-from snakedriz.files import read_json
+from snakedriz.artefacts.fit import Fit
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.solution import Solution
 from snakedriz.verification import drizzlepac_numbers
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventory = read_json(snakemake.input.inventory)
-        solution = read_json(snakemake.input.solution)
+        inventory = Inventory.read(snakemake.input.inventory)
+        solution = Solution.read(snakemake.input.solution)
         product, singles = snakemake.input.drizzled or (None, None)
-        chosen = {row["file"] for row in solution.get("fits", ()) if row["chosen"]}
-        fits = [read_json(path) for path in snakemake.input.fits if Path(path).name in chosen]
-        found = drizzlepac_numbers.assess(
+        chosen = solution.chosen_fit and solution.chosen_fit.file
+        fit = next((Fit.read(path) for path in snakemake.input.fits if Path(path).name == chosen), None)
+        drizzlepac_numbers.assess(
             product=product,
             singles=singles,
             solution=solution,
-            instrument=inventory["instrument"],
-            detector=inventory["detector"],
+            instrument=str(inventory.instrument),
+            detector=str(inventory.detector),
             default_product=next(iter(snakemake.input.default), None),
-            fit=fits[0] if fits else None,
-        )
-        untyped.write(snakemake.output.numbers, found)
+            fit=fit,
+        ).write(snakemake.output.numbers)
 
 
 if "snakemake" in globals():

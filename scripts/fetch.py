@@ -14,21 +14,21 @@ from snakedriz.services import addresses, fetching
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
-    config = settings.validate_config(snakemake.config).as_dict()
-    with job(snakemake, hide=addresses.secrets(config["services"], os.environ)):
-        keeper = fetching.Keeper(config, os.environ)
+    config = settings.validate_config(snakemake.config)
+    with job(snakemake, hide=addresses.secrets(config.services, os.environ)):
+        fetcher = fetching.VisitFetcher(config, os.environ)
         wildcards = snakemake.wildcards
         ((what, path),) = snakemake.output.items()
         if what == "exposures":
-            keeper.exposures(path, wildcards.asns.split("_"))
+            fetcher.exposures(path, wildcards.asns.split("_"))
         elif what == "references":
-            keeper.references(wildcards.visit)
+            fetcher.references(wildcards.visit)
         elif what == "catalog":
-            keeper.catalog(path, wildcards.visit, wildcards.catalog)
+            fetcher.catalog(path, wildcards.visit, wildcards.catalog)
         elif what == "headerlets":
-            keeper.headerlets(path, wildcards.visit)
+            fetcher.headerlets(path, wildcards.visit)
         else:
-            keeper.offsets(path, wildcards.visit)
+            fetcher.offsets(path, wildcards.visit)
 
 
 if "snakemake" in globals():

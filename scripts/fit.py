@@ -11,20 +11,20 @@ from astropy.table import Table
 from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
 from snakedriz.artefacts import untyped
-from snakedriz.candidates import stages
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.candidates import bundle
 from snakedriz.exposures.skeleton import Skeletons
-from snakedriz.files import read_json
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventory = read_json(snakemake.input.inventory)
+        inventory = Inventory.read(snakemake.input.inventory)
         numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
         start = "default"
         skeletons: Skeletons = {}
         if inventory["outcome"] == "process":
-            start, skeletons = stages.starting_point(snakemake.input.start)
+            start, skeletons = bundle.starting_point(snakemake.input.start)
         sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
         catalog = Table.read(snakemake.input.catalog)
         for path in snakemake.output.fits:

@@ -8,25 +8,20 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.exposures import association, inventory
-from snakedriz.files import write_json
+from snakedriz.exposures import association
+from snakedriz.exposures.inventory import Surroundings, build
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        config = dict(snakemake.params.config)
+        params, config = snakemake.params, snakemake.params.config
         index = association.FileIndex(config["input"], exclude=[config["output"]])
-        found = inventory.build(
-            association.read(index, snakemake.wildcards.asn),
-            index,
-            config,
-            os.environ,
-            snakemake.params.detectors,
+        around = Surroundings(
+            config["references"], config["drizzle"], os.environ, params.detectors, params.switches, params.versions
         )
-        found["switches"] = dict(snakemake.params.switches)
-        found["software"] = dict(snakemake.params.versions)
-        write_json(snakemake.output.inventory, found)
+        found = build(association.read(index, snakemake.wildcards.asn), index, around)
+        found.write(snakemake.output.inventory)
 
 
 if "snakemake" in globals():

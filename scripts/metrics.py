@@ -11,9 +11,12 @@ from astropy.table import Table
 from snakedriz import settings
 from snakedriz.alignment import astrometry, exposure_sources
 from snakedriz.artefacts import untyped
+from snakedriz.artefacts.astrometry import Astrometry
+from snakedriz.artefacts.drizzlepac_numbers import DrizzlepacNumbers
+from snakedriz.artefacts.verification import Verification
 from snakedriz.exposures import skeleton
 from snakedriz.files import read_json
-from snakedriz.verification import verdict
+from snakedriz.verification import metrics
 
 
 def main(snakemake: Any) -> None:
@@ -43,15 +46,12 @@ def main(snakemake: Any) -> None:
                 )
             untyped.write(snakemake.output.astrometry, found)
         drizzlepac = snakemake.input.drizzlepac
-        untyped.write(
-            snakemake.output.metrics,
-            verdict.complete(
-                read_json(snakemake.input.verification),
-                # a candidate that the configuration rules out has nothing to compare
-                found if snakemake.input.catalogs else None,
-                read_json(drizzlepac) if drizzlepac else None,
-            ),
-        )
+        metrics.put_together(
+            Verification.read(snakemake.input.verification),
+            # a candidate that the configuration rules out has nothing to compare
+            Astrometry.read(snakemake.output.astrometry) if found and snakemake.input.catalogs else None,
+            DrizzlepacNumbers.read(drizzlepac) if drizzlepac else None,
+        ).write(snakemake.output.metrics)
 
 
 if "snakemake" in globals():

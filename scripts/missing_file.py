@@ -13,7 +13,7 @@ from snakedriz.services import fetching
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        fetching.refuse(snakemake.wildcards.file, **snakemake.params.folders)
+        fetching.refuse_without_network(snakemake.wildcards.file, **snakemake.params.folders)
 
 
 if "snakemake" in globals():

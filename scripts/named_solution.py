@@ -7,34 +7,26 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.artefacts import untyped
-from snakedriz.candidates import named, stages
-from snakedriz.exposures import skeleton
-from snakedriz.files import read_json
-from snakedriz.fits_headers.rootnames import ExposureKey
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.candidates import bundle, named
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventory = read_json(snakemake.input.inventory)
-        name, wanted = snakemake.wildcards.candidate, dict(snakemake.params.wanted)
-        skeletons: skeleton.Skeletons = {}
-        if inventory["outcome"] == "process":
-            for exposure in inventory["exposures"]:
-                if exposure["used"]:
-                    for kind in inventory["kinds"]:
-                        skeletons[ExposureKey(exposure["rootname"], kind)] = skeleton.from_exposure(exposure[kind])
+        inventory = Inventory.read(snakemake.input.inventory)
+        name = snakemake.wildcards.candidate
+        skeletons = bundle.input_skeletons(inventory)
+        if inventory.outcome == "process":
+            way, text = next(iter(snakemake.params.wanted.items()))
             files = snakemake.input.headerlets
-            if "headerlets" in wanted:
-                files = named.folder_files(wanted["headerlets"], files)
-            solution = named.make(name, wanted, skeletons, files)
+            if way == "headerlets":
+                files = named.folder_files(text, files)
+            solution = named.make(name, way, text, skeletons, files)
         else:
-            solution = stages.not_applicable(name, inventory["reason"])
-        if solution["outcome"] != "ok":
-            skeletons = {}
-        skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-        untyped.write(snakemake.output.solution, solution)
+            solution = bundle.not_applicable(name, inventory.reason)
+        bundle.write(snakemake.output.wcs, solution, skeletons)
+        solution.write(snakemake.output.solution)
 
 
 if "snakemake" in globals():

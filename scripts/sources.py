@@ -1,5 +1,6 @@
 """Rule sources: the source catalogue of one exposure."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,18 +9,23 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz import settings
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.verification import Verification
 from snakedriz.detection import sources as sources_
-from snakedriz.files import read_json, write_table
+from snakedriz.files import write_table
+
+log = logging.getLogger(__name__)
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventory = read_json(snakemake.input.inventory)
-        numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
-        exposure = next(e for e in inventory["exposures"] if e["rootname"] == snakemake.wildcards.root)
-        trusted = exposure["used"] and read_json(snakemake.input.verification)["flags_trusted"]
-        print("the default candidate's CR flags are", "used" if trusted else "ignored: its alignment is not verified")
+        inventory = Inventory.read(snakemake.input.inventory)
+        detector = inventory.instrument or "", inventory.detector or ""
+        numbers = settings.detector_settings(snakemake.params.detectors, *detector)
+        exposure = next(e for e in inventory.exposures if e.rootname == snakemake.wildcards.root)
+        trusted = exposure.used and Verification.read(snakemake.input.verification).flags_trusted
+        log.info("CR flags of the default candidate: %s", "used" if trusted else "ignored (alignment not verified)")
         crmask = snakemake.input.crmask if trusted else None
         write_table(
             snakemake.output.table,

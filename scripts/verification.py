@@ -8,29 +8,30 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz import settings
-from snakedriz.artefacts import untyped
-from snakedriz.files import read_json
-from snakedriz.verification import verdict
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.solution import Solution
+from snakedriz.artefacts.verification import Verification
+from snakedriz.verification import verification
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventory = read_json(snakemake.input.inventory)
-        solution = read_json(snakemake.input.solution)
-        numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
+        inventory = Inventory.read(snakemake.input.inventory)
+        numbers = settings.detector_settings(
+            snakemake.params.detectors, str(inventory.instrument), str(inventory.detector)
+        )
         product, singles = snakemake.input.drizzled or (None, None)
-        default_product, default_verification = snakemake.input.default or (None, None)
-        found = verdict.assess_candidate(
+        default_product, default = snakemake.input.default or (None, None)
+        verification.verify(
             product=product,
             singles=singles,
-            solution=solution,
+            solution=Solution.read(snakemake.input.solution),
             settings=numbers["verification"],
             default_product=default_product,
-            default_metrics=None if default_verification is None else read_json(default_verification),
+            default=None if default is None else Verification.read(default),
             threads=snakemake.threads,
-        )
-        untyped.write(snakemake.output.verification, found)
+        ).write(snakemake.output.verification)
 
 
 if "snakemake" in globals():

@@ -9,15 +9,17 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 from snakedriz.workflow.job import job
 from snakedriz.alignment import exposure_sources, visit_fit
 from snakedriz.artefacts import untyped
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.catalogs import field_catalog
 from snakedriz.exposures import field, skeleton
-from snakedriz.files import read_json
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventories = [one for path in snakemake.input.inventories if (one := read_json(path))["outcome"] == "process"]
+        inventories = [
+            one for path in snakemake.input.inventories if (one := Inventory.read(path)).outcome == "process"
+        ]
         bundles = [skeleton.read_bundle(path) for path in snakemake.input.wcs]
         skeletons = {owner: found for bundle in bundles for owner, found in bundle.items()}
         numbers = visit_fit.detector_settings(snakemake.params.detectors, inventories, skeletons)
@@ -36,7 +38,7 @@ def main(snakemake: Any) -> None:
         )
         found = visit_fit.fit(
             snakemake.wildcards.visit,
-            {one["association"]: [e["rootname"] for e in one["exposures"]] for one in inventories},
+            {one.association: [e.rootname for e in one.exposures] for one in inventories},
             every,
             catalog,
             snakemake.wildcards.geometry,

@@ -8,26 +8,23 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz.alignment import fit_selection
-from snakedriz.artefacts import untyped
-from snakedriz.candidates import stages
+from snakedriz.artefacts.visit_fit import VisitFit
+from snakedriz.candidates import aposteriori, bundle
 from snakedriz.exposures import skeleton
-from snakedriz.files import read_json
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        fits = [read_json(path) for path in snakemake.input.fits]
-        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
+        fits = [VisitFit.read(path) for path in snakemake.input.fits]
+        chosen: Any
+        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)  # type: ignore[arg-type]  # TRANSITION
         if fits:
-            reason = f"visit {fits[0]['visit']} ({', '.join(fits[0]['associations'])}): {reason}"
+            reason = f"visit {fits[0].visit} ({', '.join(fits[0].associations)}): {reason}"
         skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}
-        solution = stages.aposteriori(skeletons, chosen, reason, candidate="visit")
-        if solution["outcome"] != "ok":
-            skeletons = {}
-        solution["fits"] = stages.fit_summaries(fits, snakemake.input.fits, chosen)
-        skeleton.write_bundle(snakemake.output.wcs, skeletons, stages.about(solution))
-        untyped.write(snakemake.output.solution, solution)
+        solution = aposteriori.make(skeletons, chosen, reason, candidate="visit")
+        bundle.write(snakemake.output.wcs, solution, skeletons)
+        aposteriori.with_fits(solution, fits, snakemake.input.fits, chosen).write(snakemake.output.solution)
 
 
 if "snakemake" in globals():

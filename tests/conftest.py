@@ -24,10 +24,10 @@ def small_visit(tmp_path_factory):
 @pytest.fixture
 def default_skeletons(small_visit):
     """Skeletons of the small visit's FLC and FLT files with the default WCS, fresh for every test."""
-    from snakedriz.candidates import stages
+    from snakedriz.candidates import default
     from snakedriz.exposures import skeleton
     from snakedriz.fits_headers.rootnames import ExposureKey
 
     found = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in (*small_visit.flc, *small_visit.flt)}
-    stages.default(found, {"jref": str(small_visit.ref)})
+    default.make(found, {"jref": str(small_visit.ref)})
     return found

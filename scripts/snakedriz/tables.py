@@ -33,10 +33,10 @@ def show_rows(rows: Sequence[Mapping[str, Any]], kind: str, columns: Sequence[st
         as_table(rows, columns).write(sys.stdout, format="ascii.ecsv")
         return
     if rows:
-        cells = [list(columns), *[[cell(row.get(column)) for column in columns] for row in rows]]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-        for line in cells:
-            print("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())
+        from tabulate import tabulate  # here: only a person's terminal needs it
+
+        cells = [[cell(row.get(column)) for column in columns] for row in rows]
+        print(tabulate([columns, *cells], tablefmt="plain", disable_numparse=True))
 
 
 def cell(content: Any) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from helpers.fit_simulator import SETTINGS, Scene, corrected, trial
 from snakedriz import settings
 from snakedriz.alignment import astrometry
 from snakedriz.alignment.cross_validation import Unit, cross_validate, folds
-from snakedriz.promotion import error_summary
 
 
 @pytest.fixture(scope="module")
@@ -150,26 +148,3 @@ def test_few_stars_held_out(geometry, stars, outcome):
     assert found["outcome"] == outcome, found
     assert bool(found["reason"]) == (outcome == "unmeasurable")
     assert (found["held_out_rms_mas"] is None) == (outcome == "unmeasurable")
-
-
-def test_header_cards_keep_relative_and_absolute_apart(visit):
-    found = measured("default", visit["exposures"], {"GAIAeDR3": visit["reference"]})
-    row = {"registration": {"worst_px": 0.05, "error_px": 0.01, "of": "x"}, "astrometry": error_summary.summary(found)}
-    cards = {keyword: value for keyword, value, _ in error_summary.header_cards(row)}
-    assert all(len(keyword) <= 8 and keyword.startswith("SD") for keyword in cards)
-    assert cards["SDRELMAS"] == found["relative"]["scatter_mas"]
-    assert cards["SDABSERR"] == found["absolute"]["error_mas"]
-    assert cards["SDREGPX"] == 0.05
-    assert "SDHELDRM" not in cards  # the default candidate was not fitted
-    nothing = error_summary.summary(astrometry.not_applicable("apriori", "no headerlets"))
-    assert error_summary.header_cards({"registration": None, "astrometry": nothing}) == []
-    assert error_summary.header_cards({}) == []
-    from astropy.io import fits
-
-    header = fits.Header()
-    for keyword, value, comment in error_summary.header_cards(row):
-        header[keyword] = (value, comment)
-    assert header.tostring().isascii()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # no comment is too long for its card
-        str(header)

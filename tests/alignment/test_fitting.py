@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from snakedriz.alignment.fitting import ExposureSources, fit
-from snakedriz.candidates import stages
+from snakedriz.candidates import default
 from snakedriz.catalogs.reference import at_epoch, load_catalog
 from snakedriz.detection.sources import COLUMNS, find_sources
 from snakedriz.errors import SnakedrizError
@@ -37,7 +37,7 @@ def visit(tmp_path_factory):
     made = Visit(chip_shape=(512, 1024), n_stars=300, n_reference=80, exposure_errors=DISPLACED, make_raw=False, seed=5)
     truth = simulate_visit(made, tmp_path_factory.mktemp("fits"))
     skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
-    stages.default(skeletons, {"jref": str(truth.ref)})
+    default.make(skeletons, {"jref": str(truth.ref)})
     return truth, skeletons
 
 

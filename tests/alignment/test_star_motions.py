@@ -8,7 +8,7 @@ from snakedriz.alignment import astrometry, star_motions
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.fitting import fit
 from snakedriz.alignment.tangent_plane import place
-from snakedriz.candidates import stages
+from snakedriz.candidates import default
 from snakedriz.catalogs import field_catalog
 from snakedriz.exposures import field, skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
@@ -26,7 +26,7 @@ def moving(tmp_path_factory):
                   make_raw=False)  # fmt: skip
     truth = simulate_visit(visit, folder)
     skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
-    stages.default(skeletons, {"jref": str(truth.ref)})
+    default.make(skeletons, {"jref": str(truth.ref)})
     rng = np.random.default_rng(4)
     sky = []
     for wcs in truth.wcs[0]:

@@ -14,7 +14,8 @@ from snakedriz.alignment import visit_fit
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.tangent_plane import place
 from snakedriz.artefacts import untyped
-from snakedriz.candidates import stages
+from snakedriz.artefacts.visit_fit import VisitFit
+from snakedriz.candidates import aposteriori, default
 from snakedriz.detection.sources import COLUMNS
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
@@ -47,7 +48,7 @@ def field(tmp_path_factory):
         for path, chips in zip(truth.flc, truth.wcs, strict=True):
             skeletons[path.name[:9]] = skeleton.from_exposure(path)
             wcs[path.name[:9]] = chips
-    stages.default({ExposureKey(root, "flc"): s for root, s in skeletons.items()}, {"jref": str(truths[0].ref)})
+    default.make({ExposureKey(root, "flc"): s for root, s in skeletons.items()}, {"jref": str(truths[0].ref)})
     rng = np.random.default_rng(11)
     sky = []
     for chip in truths[0].wcs[0]:
@@ -193,7 +194,9 @@ def test_without_the_same_lock_nothing_is_inherited(field):
     assert [row["rootname"] for row in found["left_out"]] == [root]
     assert f"FGSLOCK of {root} is GYROS" in found["left_out"][0]["reason"]
     skeletons = {ExposureKey(root, "flc"): copy.deepcopy(field[0][root])}
-    solution = stages.aposteriori(skeletons, found, "chosen", candidate="visit")
+    solution = aposteriori.make(
+        skeletons, VisitFit.parse({**found, "start": "default"}, "fit"), "chosen", candidate="visit"
+    )
     assert (solution["candidate"], solution["outcome"]) == ("visit", "not_applicable")
     assert "GYROS" in solution["reason"]
 
@@ -206,7 +209,9 @@ def test_one_direct_image_is_enough_for_a_spectrum(field):
     }  # fmt: skip
     assert np.abs(away(field, found)[SAME.rootnames[0]]).max() < 1.0
     skeletons = {ExposureKey(SAME.rootnames[0], "flc"): copy.deepcopy(field[0][SAME.rootnames[0]])}
-    solution = stages.aposteriori(skeletons, found, "chosen", candidate="visit")
+    solution = aposteriori.make(
+        skeletons, VisitFit.parse({**found, "start": "default"}, "fit"), "chosen", candidate="visit"
+    )
     assert solution["wcsname"] == "IDC_9d1snakej-FIT_SVM_GAIAeDR3"
     assert solution["exposures"][0]["source"].startswith(f"solution of {DEEP.rootnames[0]}, inherited: same visit")
 

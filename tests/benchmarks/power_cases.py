@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -83,23 +83,12 @@ def generator(case: str, kind: str, amount: float, trial: int) -> np.random.Gene
 
 @dataclass(frozen=True)
 class Trial:
-    """One visit with one exposure displaced.
-
-    Attributes
-    ----------
-    scene : Scene
-    exposure : int
-        Which one is displaced.
-    error : array, shape (2,)
-        Its true mean shift (dx, dy) against the median of the others, px; rotation adds nothing to it.
-    edge : float
-        Largest displacement in the frame that was injected (px): at a corner, half a diagonal from the middle.
-    """
+    """One visit with one exposure displaced."""
 
     scene: Scene
-    exposure: int
-    error: np.ndarray
-    edge: float = field(default=0.0)
+    exposure: int  # which one is displaced
+    error: np.ndarray  # its true mean shift (dx, dy) against the median of the others, px; rotation adds nothing to it
+    edge: float = 0.0  # largest displacement in the frame that was injected, px: at a corner, half a diagonal away
 
 
 def draw(rng: np.random.Generator, exposures: int, amount: float) -> tuple[int, np.ndarray, np.ndarray]:
@@ -116,19 +105,7 @@ def against_others(shifts: np.ndarray, index: int) -> np.ndarray:
 
 
 def make(name: str, kind: str, amount: float, trial: int, frames: str) -> Trial:
-    """Return the scene of one trial.
-
-    Parameters
-    ----------
-    name : str
-        Of `CASES`.
-    kind : {"shift", "rotation"}
-    amount : float
-        px or deg.
-    trial : int
-    frames : str
-        Of `SIDES`.
-    """
+    """Return one trial of a case of `CASES`, on frames of `SIDES`; `amount` is in px or, of a rotation, deg."""
     case, rng = CASES[name], generator(name, kind, amount, trial)
     side, number = SIDES[frames][case.detector], len(case.exptimes)
     index, displacement, jitter = draw(rng, number, amount if kind == "shift" else 0.0)
@@ -138,7 +115,7 @@ def make(name: str, kind: str, amount: float, trial: int, frames: str) -> Trial:
     options: dict[str, Any] = dict(case.scene)
     if case.stars is not None:
         options["stars"] = int(rng.integers(case.stars[0], case.stars[1] + 1))
-    # config/detectors.yaml: minmed below 6 (IR: 4) exposures, the median where exposure times differ by more than two
+    # detectors.yaml: minmed below 6 (IR: 4) exposures, the median where exposure times differ by more than two
     many = 6 if case.detector == "ACS/WFC" else 4
     options["minmed"] = number < many and max(case.exptimes) <= 2 * min(case.exptimes)
     if case.detector == "ACS/WFC" and number >= many:

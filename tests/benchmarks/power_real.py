@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
-from snakedriz.candidates import stages
+from snakedriz.candidates import default
 from snakedriz.drizzle import engine
 from snakedriz.drizzle.drizzle_input import DrizzleInput
 from snakedriz.exposures import mdriztab, skeleton
@@ -53,9 +53,9 @@ def run(amount: float, trial: int, directory: Path) -> Drizzled:
     with contextlib.redirect_stdout(io.StringIO()):
         truth = simulate_visit(wanted, directory / "visit")
         skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
-        stages.default(skeletons, {"jref": str(truth.ref)})
+        default.make(skeletons, {"jref": str(truth.ref)})
     base = mdriztab.parameters(truth.references.mdriztab, "ANY", len(truth.flc))
-    parameters, _ = mdriztab.assemble(base, "mdriztab", wanted.exptimes, {})
+    parameters = mdriztab.assemble(base, str(truth.references.mdriztab), wanted.exptimes, {}).parameters
     exposures = [
         DrizzleInput(ExposureKey.parse(path), path, skeletons[ExposureKey.parse(path)], float(exptime))
         for path, exptime in zip(truth.flc, wanted.exptimes, strict=True)

@@ -142,7 +142,7 @@ def counts(
 
 
 def record(table: Table, command: str) -> str:
-    """YAML block `study` of config/detectors.yaml: what the calibrated verdict did, and how to see it again."""
+    """YAML block `study` of detectors.yaml: what the calibrated verdict did, and how to see it again."""
     lines = [
         "study:  # visits not verified/visits tried, one exposure displaced or turned: promotion.policy `measured`"
     ]
@@ -159,7 +159,7 @@ FRONT_PAGE = {"measured": (0.0, 0.2, 0.5, 1.0), "documented": (0.0, 1.0), "drizz
 
 
 def front_page(table: Table, notes: Mapping[str, str]) -> str:
-    """Markdown table for the README: the three verdicts side by side, "not verified/tried"."""
+    """Markdown table for docs/verification.md: the three verdicts side by side, "not verified/tried"."""
     found = {verdict: counts(table, "shift", verdict, amounts) for verdict, amounts in FRONT_PAGE.items()}
     columns = [(verdict, amount) for verdict, amounts in FRONT_PAGE.items() for amount in amounts]
     lines = ["| detector, exposures: field | " + " | ".join(f"{v}, {a:g} px" for v, a in columns) + " |"]

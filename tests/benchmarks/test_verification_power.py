@@ -7,6 +7,8 @@ import pytest
 from astropy.io import fits
 from helpers.drizzled import Scene, _expose, _nebula, _Placing, _sky, _star, write
 from scipy.stats import binom
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.verification import Verification
 
 from benchmarks import power_cases, power_real, power_report, power_verdicts, verification_power
 
@@ -171,10 +173,12 @@ def test_breathing_changes_the_widths():
 def _metrics(measured, registration, focus, similarity):
     checks = {"registration": registration, "focus": focus, "similarity": similarity}
     policies = {"registration": ["measured"], "focus": ["documented"], "similarity": ["documented"]}
-    return {
-        "verified": {"measured": measured, "documented": False},
-        "checks": [{"name": n, "passed": p, "policy": policies[n]} for n, p in checks.items()],
-    }
+    rest = {"value": None, "limit": None, "unit": "", "note": ""}
+    return Verification(
+        candidate="default", outcome="ok", reason="", wcsname="", flags_trusted=False,
+        verified={"measured": measured, "documented": False, "drizzlepac": False},
+        checks=[Check(name=n, passed=p, policy=policies[n], **rest) for n, p in checks.items()],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -258,7 +262,7 @@ def test_real_visits_are_displaced_by_what_is_asked_for():
 
 
 def test_a_trial_from_end_to_end():
-    """5 px in an undersampled pair: measured, and not verified; drizzlepac's functions run on it."""
+    """5 px in an undersampled pair: measured, and not verified; drizzlepac has a verdict on it."""
     row = verification_power.trial(("small", "ir-2", "shift", 5.0, 0))
     assert set(row) == set(verification_power.FIELDS) - {"code"}
     assert row["measured"] == "failed"

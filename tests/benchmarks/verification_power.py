@@ -3,9 +3,10 @@
     PYTHONPATH=scripts:tests python tests/benchmarks/verification_power.py --work DIR [--trials 100] [--jobs 2]
     PYTHONPATH=scripts:tests python tests/benchmarks/verification_power.py --work DIR --real 20
 
-Simulated visits (power_cases.CASES, made by tests/drizzled.py) have one exposure displaced or rotated, on top of the
+Simulated visits (power_cases.CASES, made by helpers.drizzled) have one exposure displaced or rotated, on top of the
 0.01 to 0.03 px that all exposures of a guided visit are off. Each is verified three ways: as snakedriz measures it, as
-the seed document defines it (focus and similarity index), and as drizzlepac 3.11 does, with drizzlepac's own functions.
+the seed document defines it (focus and similarity index), and as drizzlepac 3.11 does (`drizzlepac_numbers`: equal to
+its functions to the bit, as a test shows).
 A visit that is not verified counts as caught; at displacement 0 it is a false alarm.
 
 DIR/trials.csv   one line per trial, appended as they end: an interrupted study resumes where it was. A line counts only
@@ -18,7 +19,7 @@ DIR/power.png    the same as plots
 solution, the drizzling and the same verification. drizzlepac is shown the single drizzles of a second pass, those
 without the flagged pixels, as runastrodriz shows them. --frames wfc takes whole detectors: minutes and gigabytes a
 trial. A trial depends on case, displacement and number only, so that --trials 200 after --trials 100 adds a hundred.
---record puts the figures of DIR into config/detectors.yaml (block `study`) and README.md.
+--record puts the figures of DIR into detectors.yaml (block `study`) and docs/verification.md.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 from astropy.table import Table  # noqa: E402
-from helpers.drizzled import numbers, write  # noqa: E402
-from snakedriz.verification import verdict  # noqa: E402
+from helpers.drizzled import SOLUTION, numbers, write  # noqa: E402
+from snakedriz.verification import verification  # noqa: E402
 
 from benchmarks import power_cases, power_real, power_report, power_verdicts  # noqa: E402
 
@@ -57,11 +58,11 @@ FIELDS = (
 )  # fmt: skip
 #: Modules that the verdicts come from.
 VERIFICATION = (
-    "alignment/matching", "statistics", "verification/correlation", "verification/cr_census", "verification/focus",
-    "verification/frame_stars", "verification/frames", "verification/registration", "verification/sampled_regions",
-    "verification/similarity", "verification/star_width", "verification/verdict",
+    "alignment/matching", "statistics", "verification/correlation", "verification/cr_census",
+    "verification/drizzlepac_numbers", "verification/focus", "verification/frame_stars", "verification/frames",
+    "verification/registration", "verification/sampled_regions", "verification/similarity",
+    "verification/sparse_filters", "verification/star_width", "verification/verification",
 )  # fmt: skip
-SOLUTION = {"candidate": "default", "outcome": "ok", "reason": "", "wcsname": "IDC_x"}
 
 
 def _statements(path: Path) -> str:
@@ -81,7 +82,7 @@ def _statements(path: Path) -> str:
 
 def fingerprint() -> str:
     """Return a hash of what a trial depends on: the verification and its settings, the scenes, the cases."""
-    library = Path(verdict.__file__).parents[1]
+    library = Path(verification.__file__).parents[1]
     files = [library / f"{name}.py" for name in VERIFICATION] + [ROOT / "tests" / "helpers" / "drizzled.py"]
     files += [ROOT / "tests" / "benchmarks" / f"power_{name}.py" for name in ("cases", "real", "verdicts")]
     settings = [numbers(*case.split("/")) for case in sorted({c.detector for c in power_cases.CASES.values()})]
@@ -106,13 +107,13 @@ def trial(task: Task) -> dict[str, Any]:
             second = paths[0], directory / "x_second.fits"
             rootname, true = f"jtest{drawn.exposure + 1:02d}q", drawn.error
             detector, edge = power_cases.CASES[case].detector, drawn.edge
-        found = verdict.assess_candidate(*paths, SOLUTION, numbers(*detector.split("/")))
+        found = verification.verify(*paths, SOLUTION, numbers(*detector.split("/")))
         shift = power_verdicts.shift_of(found, rootname)
         return {
             "frames": frames, "case": case, "kind": kind, "amount": amount, "trial": number, "edge": edge,
             "exposure": rootname, **power_verdicts.ours(found),
-            **power_verdicts.drizzlepac_verdict(*second, directory, detector), **power_verdicts.numbers_of(found),
-            "method": shift["method"], **power_verdicts.residual(shift, true),
+            **power_verdicts.drizzlepac_verdict(*second, detector), **power_verdicts.numbers_of(found),
+            "method": shift.method, **power_verdicts.residual(shift, true),
         }  # fmt: skip
 
 
@@ -200,7 +201,7 @@ def record(work: Path) -> None:
         stars = f"{case.stars[0]} to {case.stars[1]} stars" if case.stars else ""
         notes[name] = f"{case.detector}, {len(case.exptimes)}: {'; '.join(filter(None, (stars, case.note)))}"
     put(
-        ROOT / "README.md",
+        ROOT / "docs/verification.md",
         "<!-- power -->\n",
         "<!-- /power -->",
         power_report.front_page(table[np.isin(table["case"], list(notes))], notes),
@@ -222,7 +223,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", choices=list(power_cases.AMOUNTS), default=list(power_cases.AMOUNTS))
     parser.add_argument("--amounts", nargs="+", type=float, default=None, help="only these, px and deg")
     parser.add_argument(
-        "--record", action="store_true", help="put the figures into config/detectors.yaml and README.md"
+        "--record", action="store_true", help="put the figures into detectors.yaml and docs/verification.md"
     )
     options = parser.parse_args(argv)
     if options.trials is None:

@@ -15,13 +15,11 @@ from helpers.real_headers import (
     without,
 )
 from helpers.shared_data import shared
-from snakedriz.artefacts import untyped
 from snakedriz.candidates import named
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import association, skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
-from snakedriz.wcs import headerlets, sky_positions
-from snakedriz.wcs import solutions as solutions_
+from snakedriz.wcs import headerlets, sky_positions, solutions
 
 #: Two exposures of one visit with one distortion model; only the first has FIT_SVM_GAIAeDR3.
 CPQ = ExposureKey("ib4606cpq", "flt")
@@ -35,11 +33,8 @@ def pair():
     }
 
 
-def make(skeletons, way, text, files=(), tmp_path=None):
-    found = named.make("named", {way: text}, skeletons, files)
-    if tmp_path is not None:
-        untyped.write(tmp_path / "solution.json", found)  # checks it against the schema
-    return found
+def make(skeletons, way, text, files=()):
+    return named.make("named", way, text, skeletons, files)
 
 
 def sky(exposure):
@@ -52,35 +47,39 @@ def sky(exposure):
 
 def test_a_solution_that_both_have_lies_where_the_headerlets_say(tmp_path):
     skeletons = pair()
-    found = make(skeletons, "either", "IDC_*-FIT_SVM_GAIADR2", tmp_path=tmp_path)
-    assert (found["outcome"], found["wcsname"]) == ("ok", SVM_DR2)
+    found = make(skeletons, "either", "IDC_*-FIT_SVM_GAIADR2")
+    assert (found.outcome, found.wcsname) == ("ok", SVM_DR2)
     for (root, name), extver in zip(PAIR.items(), (7, 6), strict=True):
         expected = sky_of_headerlet(shared(f"headers/{name}.fits"), extver)  # astropy alone, to 1 micro-arcsec
         assert_same_sky(sky(skeletons[ExposureKey(root, "flc")]), expected)
         header = skeletons[ExposureKey(root, "flc")]["SCI", 2].header
         assert (header["WCSNAME"], header["NMATCHES"]) == (SVM_DR2, 697)
     # the archive's stale headerlets in these files are repaired in the copy, and it says so
-    repaired = [said for entry in found["exposures"] for said in entry["repaired"]]
+    repaired = [said for entry in found.exposures for said in entry.repaired]
     assert len(repaired) == 3
     assert all("all chips taken from" in said for said in repaired)
     # what was active stays a headerlet of the copy
-    for entry in found["exposures"]:
-        names = [s.wcsname for s in solutions_.read(skeletons[entry["file"]]) if s.where == solutions_.HEADERLET]
-        assert entry["before"] in names
+    for entry in found.exposures:
+        names = [
+            s.wcsname
+            for s in solutions.read(skeletons[ExposureKey.parse(entry.file)])
+            if s.where == solutions.HEADERLET
+        ]
+        assert entry.before in names
 
 
 def test_a_solution_that_only_one_has_is_an_outcome(tmp_path):
-    found = make(pair(), "either", "IDC_*-FIT_SVM_GAIAeDR3", tmp_path=tmp_path)
-    assert (found["outcome"], found["wcsname"]) == ("not_applicable", "")
-    assert "ib4606c5q: no solution matches 'IDC_*-FIT_SVM_GAIAeDR3'; it has IDC_2731450pi-FIT_REL" in found["reason"]
-    assert "ib4606c6q: IDC-FIT_SVM_GAIAeDR3; repair: add headerlets" in found["reason"]
+    found = make(pair(), "either", "IDC_*-FIT_SVM_GAIAeDR3")
+    assert (found.outcome, found.wcsname) == ("not_applicable", "")
+    assert "ib4606c5q: no solution matches 'IDC_*-FIT_SVM_GAIAeDR3'; it has IDC_2731450pi-FIT_REL" in found.reason
+    assert "ib4606c6q: IDC-FIT_SVM_GAIAeDR3; repair: add headerlets" in found.reason
 
 
 def test_of_several_the_best_that_all_have_is_taken():
     found = make(pair(), "wcsname", "IDC_*-FIT_*")
-    assert found["wcsname"] == "IDC_2731450pi-FIT_REL_GAIAeDR3"
-    assert "first in the order of preference among" in found["reason"]
-    assert "FIT_SVM_GAIAeDR3" not in found["reason"]
+    assert found.wcsname == "IDC_2731450pi-FIT_REL_GAIAeDR3"
+    assert "first in the order of preference among" in found.reason
+    assert "FIT_SVM_GAIAeDR3" not in found.reason
 
 
 @pytest.mark.parametrize(
@@ -93,15 +92,15 @@ def test_of_several_the_best_that_all_have_is_taken():
     ],
 )  # fmt: skip
 def test_what_a_pattern_matches(way, text, expected):
-    found = solutions_.read(solutions_.open_exposure(shared("headers/sample_svm_flc.fits")))
+    found = solutions.read(solutions.open_exposure(shared("headers/sample_svm_flc.fits")))
     assert {s.wcsname for s in named.matching(found, way, text)} == expected
 
 
 def test_no_distortion_model_is_an_outcome():
     one = {CPQ: skeleton.from_exposure(shared("headers/sample_svm_flt.fits"))}
     found = make(one, "either", "OPUS")
-    assert found["outcome"] == "not_applicable"
-    assert "has no distortion model" in found["reason"]
+    assert found.outcome == "not_applicable"
+    assert "has no distortion model" in found.reason
 
 
 def test_another_distortion_model_is_an_outcome():
@@ -109,17 +108,17 @@ def test_another_distortion_model_is_an_outcome():
     one = {CPQ: skeleton.from_exposure(shared("headers/sample_svm_flt.fits"))}
     one[CPQ][0].header["IDCTAB"] = "iref$9zz1234ai_idc.fits"
     found = make(one, "either", "*-FIT_SVM_GAIAeDR3")
-    assert found["outcome"] == "not_applicable"
-    assert "distortion model w3m18525i, IDCTAB of the exposure is 9zz1234ai" in found["reason"]
-    assert "repair: use a solution made for the exposure's IDCTAB" in found["reason"]
+    assert found.outcome == "not_applicable"
+    assert "distortion model w3m18525i, IDCTAB of the exposure is 9zz1234ai" in found.reason
+    assert "repair: use a solution made for the exposure's IDCTAB" in found.reason
 
 
 def test_a_stale_headerlet_of_the_archive_is_an_outcome():
     one = {ExposureKey("jbt122x8q", "flc"): skeleton.from_exposure(shared("headers/sample_flc_header.fits"))}
     found = make(one, "either", "*-FIT_REL_GAIAeDR3")
-    assert found["outcome"] == "not_applicable"
-    assert "SCI,2 is 40.0 mas off" in found["reason"]
-    assert "repair: take the headerlet from the archive again" in found["reason"]
+    assert found.outcome == "not_applicable"
+    assert "SCI,2 is 40.0 mas off" in found.reason
+    assert "repair: take the headerlet from the archive again" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -137,11 +136,10 @@ def test_damage_is_an_outcome_with_its_reason(change, says, tmp_path):
         {ExposureKey("ib4606c6q", "flc"): skeleton.from_exposure(path)},
         "either",
         "*-FIT_SVM_GAIADR2",
-        tmp_path=tmp_path,
     )
-    assert found["outcome"] == "not_applicable"
-    assert says in found["reason"]
-    assert "(repair: " in found["reason"]
+    assert found.outcome == "not_applicable"
+    assert says in found.reason
+    assert "(repair: " in found.reason
 
 
 def test_numbers_and_names_are_repaired_in_the_copy_and_recorded(tmp_path):
@@ -150,10 +148,10 @@ def test_numbers_and_names_are_repaired_in_the_copy_and_recorded(tmp_path):
     rewrite(path, 6, set_header("HDRNAME", content_of(path, 7)[0].header["HDRNAME"]))  # two of this name, then
     set_extver(path, 9, 7)  # two of this number
     one = {CPQ: skeleton.from_exposure(path)}
-    found = make(one, "either", "*-FIT_SVM_GAIADR2", tmp_path=tmp_path)
-    assert found["outcome"] == "ok"
+    found = make(one, "either", "*-FIT_SVM_GAIADR2")
+    assert found.outcome == "ok"
     assert_same_sky(sky(one[CPQ]), expected)
-    repaired = found["exposures"][0]["repaired"]
+    repaired = found.exposures[0].repaired
     assert any("HDRNAME" in said and "was taken" in said for said in repaired)
     assert any("EXTVER is now 9" in said for said in repaired)
     versions = [one[CPQ][i].header["EXTVER"] for i in headerlets.headerlet_extensions(one[CPQ])]
@@ -169,12 +167,11 @@ def test_two_of_one_name_that_differ_are_an_outcome(tmp_path):
     rewrite(path, 8, moved)  # HDRLET,2 and HDRLET,8 are both IDC_w3m18525i
     one = {CPQ: skeleton.from_exposure(path)}
     found = make(one, "either", "IDC_*")
-    assert found["outcome"] == "not_applicable"
-    assert "HDRLET,2" in found["reason"]
-    assert "ask for one of them by HDRNAME" in found["reason"]
+    assert found.outcome == "not_applicable"
+    assert "HDRLET,2" in found.reason
+    assert "ask for one of them by HDRNAME" in found.reason
     assert (
-        make({ExposureKey("x", "flt"): skeleton.from_exposure(path)}, "hdrname", "*_flt_IDC_w3m18525i")["outcome"]
-        == "ok"
+        make({ExposureKey("x", "flt"): skeleton.from_exposure(path)}, "hdrname", "*_flt_IDC_w3m18525i").outcome == "ok"
     )
 
 
@@ -211,11 +208,9 @@ def test_a_folder_of_headerlets_is_matched_by_destim(folder, tmp_path):
     files = files_for(folder)
     assert [path.rpartition("/")[2] for path in files] == ["hst_c5_hlet.fits", "hst_c6_hlet.fits"]
     skeletons = bare(pair())
-    found = make(skeletons, "headerlets", str(folder), files, tmp_path)
-    assert (found["outcome"], found["wcsname"]) == ("ok", SVM_DR2)
-    assert [entry["source"] for entry in found["exposures"]] == [
-        str(folder / f"hst_{c}_hlet.fits") for c in ("c6", "c5")
-    ]
+    found = make(skeletons, "headerlets", str(folder), files)
+    assert (found.outcome, found.wcsname) == ("ok", SVM_DR2)
+    assert [entry.source for entry in found.exposures] == [str(folder / f"hst_{c}_hlet.fits") for c in ("c6", "c5")]
     for (root, name), extver in zip(PAIR.items(), (7, 6), strict=True):
         assert_same_sky(
             sky(skeletons[ExposureKey(root, "flc")]), sky_of_headerlet(shared(f"headers/{name}.fits"), extver)
@@ -227,12 +222,12 @@ def test_a_damaged_file_of_a_folder_is_an_outcome(folder):
     whole = path.read_bytes()
     path.write_bytes(whole[:-5000])
     found = make(pair(), "headerlets", str(folder), files_for(folder))
-    assert found["outcome"] == "not_applicable"
-    assert f"ib4606c5q: {path}: truncated: {len(whole) - 5000} bytes" in found["reason"]
+    assert found.outcome == "not_applicable"
+    assert f"ib4606c5q: {path}: truncated: {len(whole) - 5000} bytes" in found.reason
     path.write_bytes(b"not FITS at all")
     found = make(pair(), "headerlets", str(folder), files_for(folder))
-    assert "ib4606c5q: no headerlet in" in found["reason"]
-    assert str(path) in found["reason"]
+    assert "ib4606c5q: no headerlet in" in found.reason
+    assert str(path) in found.reason
 
 
 def test_a_folder_that_is_none_is_an_error(tmp_path):
@@ -247,11 +242,11 @@ def test_both_kinds_of_file_get_one_wcs():
     found = make(
         {ExposureKey("ib4606c6q", "flc"): exposure, ExposureKey("ib4606c6q", "flt"): sibling}, "either", "*-HSC30"
     )
-    assert found["outcome"] == "ok"
-    assert [entry["source"] for entry in found["exposures"]] == ["HDRLET,4 of ib4606c6q_flc"] * 2
+    assert found.outcome == "ok"
+    assert [entry.source for entry in found.exposures] == ["HDRLET,4 of ib4606c6q_flc"] * 2
     apart = sky_positions.difference(sky_positions.of_exposure(exposure), sky_positions.of_exposure(sibling))
     assert apart <= sky_positions.LIMIT_MICROARCSEC
-    assert "HSC30" in [s.kind for s in solutions_.read(sibling) if s.where == solutions_.HEADERLET]
+    assert "HSC30" in [s.kind for s in solutions.read(sibling) if s.where == solutions.HEADERLET]
 
 
 def test_the_journal_of_a_switched_file_is_left_behind(tmp_path):
@@ -259,5 +254,5 @@ def test_the_journal_of_a_switched_file_is_left_behind(tmp_path):
 
     path = copy_of("sample_svm_flt", tmp_path)
     switching.switch(path, "*-GSC240")
-    assert skeleton.JOURNAL in [hdu.name for hdu in solutions_.open_exposure(path)]
+    assert skeleton.JOURNAL in [hdu.name for hdu in solutions.open_exposure(path)]
     assert skeleton.JOURNAL not in [hdu.name for hdu in skeleton.from_exposure(path)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from astropy.table import Table
-from snakedriz.catalogs import field_catalog, reference
+from snakedriz.catalogs import reference
 
 MAS = np.radians(1 / 3.6e6)
 
@@ -43,14 +43,6 @@ def test_200_mas_a_year_over_11_years(ra, dec):
     assert np.max(separation_mas(out["RA"], out["DEC"], truth)) < 0.01
     still = separation_mas(np.asarray(table["ra"]), np.asarray(table["dec"]), truth)
     assert np.max(still) > 1500
-
-
-def test_each_exposure_has_its_own_epoch():
-    table = reference.normalise(Table({"ra": [10.0], "dec": [0.0], "pmra": [200.0], "pmdec": [0.0],
-                                       "ref_epoch": [2016.0]}), "g", "made here")  # fmt: skip
-    found = field_catalog.at_epochs(table, {"a": 2005.0, "b": 2010.0})
-    assert (found["b"]["RA"][0] - found["a"]["RA"][0]) * 3.6e6 == pytest.approx(1000.0, abs=0.01)
-    assert table["RA"][0] == 10.0
 
 
 @pytest.mark.parametrize(("rho", "expected"), [(0.0, np.hypot(0.5, 1.1)), (1.0, 0.6), (-1.0, 1.6)])

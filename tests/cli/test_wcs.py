@@ -1,6 +1,5 @@
 """The command `snakedriz wcs`, run as the terminal does, on copies of real archive headers."""
 
-import hashlib
 import json
 import shutil
 
@@ -8,13 +7,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from helpers.shared_data import shared
+from helpers.real_headers import copy_of, sha
 from snakedriz.cli.main import main
-from snakedriz.wcs import consistency, sky_positions, solutions
-
-
-def sha(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+from snakedriz.wcs import sky_positions, solutions, switching, validation
 
 
 @pytest.fixture
@@ -24,7 +19,7 @@ def visit(tmp_path):
     folder.mkdir()
     for name, root in (("sample_ipppssoot_flc", "ib4606c5q_flc"), ("sample_svm_flc", "ib4606c6q_flc"),
                        ("sample_ipppssoot_flt", "ib4606cpq_flt")):  # fmt: skip
-        shutil.copyfile(shared(f"headers/{name}.fits"), folder / f"{root}.fits")
+        copy_of(name, folder, f"{root}.fits")
     return folder
 
 
@@ -111,9 +106,8 @@ def test_headerlets_are_exported_and_applied_by_destim(visit, tmp_path, capsys):
     expected = {}
     for path in sorted(visit.iterdir()):
         exposure = solutions.open_exposure(path)
-        expected[path] = sky_positions.of_solution(
-            exposure, solutions.choose(exposure, solutions.read(exposure), "*SVM_GAIADR2")
-        )
+        chosen = switching.choose(exposure, validation.inspect(exposure), "*SVM_GAIADR2")
+        expected[path] = sky_positions.of_solution(exposure, chosen)
     before = {path: sha(path) for path in visit.iterdir()}
     assert run(capsys, "apply-headerlet", "--dry-run", hlets, visit)[0] == 0
     assert {path: sha(path) for path in visit.iterdir()} == before
@@ -162,11 +156,3 @@ def test_check_names_disagreement_damage_and_the_best_common_solution(visit, tmp
     assert (row["detector"], row["filter"], row["nmatch"]) == ("IR", "F110W", 276)
     assert row["exptime"] == pytest.approx(699.232483)
     assert row["rms_ra_px"] == pytest.approx(9.6275e-3 / 0.12825, rel=1e-4)
-
-
-def test_visits_and_generic_names():
-    header = fits.Header({"PROPOSID": 16801, "LINENUM": "14.002"})
-    assert consistency.visit_of(header, "iepw14g4q") == "16801_14"
-    assert consistency.visit_of(fits.Header(), "iepw14g4q") == "epw_14"
-    assert consistency.pattern("IDC-HSC30") == "IDC_*-HSC30"
-    assert consistency.pattern("OPUS") == "OPUS"

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 from helpers.drizzle_runs import PARAMETERS, inputs
-from snakedriz.candidates import stages
+from snakedriz.candidates import apriori, default
 from snakedriz.drizzle import engine
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
@@ -16,11 +16,11 @@ def drizzled(small_visit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("drizzled")
     before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in small_visit.data.iterdir()}
     skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
-    stages.default(skeletons, {"jref": str(small_visit.ref)})
+    default.make(skeletons, {"jref": str(small_visit.ref)})
     a, b = (engine.DrizzleOutput(*(folder / f"{n}_{s}.fits" for s in ("drc", "crmask", "singles"))) for n in "ab")
     with (folder / "a.log").open("w") as log:
         engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, a, temporary_directory=folder, log_file=log)
-    stages.apriori(skeletons, None, str(small_visit.offsets))
+    apriori.make(skeletons, None, [str(small_visit.offsets)])
     with (folder / "b.log").open("w") as log:
         engine.drizzle(
             inputs(small_visit, skeletons), PARAMETERS, b, reuse=a.crmask, temporary_directory=folder, log_file=log

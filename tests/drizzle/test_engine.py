@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from helpers.drizzle_runs import PARAMETERS, inputs
-from snakedriz.candidates import stages
+from snakedriz.candidates import default
 from snakedriz.drizzle import engine
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
@@ -40,7 +40,7 @@ def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number
         monkeypatch.setenv("TMPDIR", str(scratch))
         monkeypatch.setattr(tempfile, "tempdir", None)
         skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
-        stages.default(skeletons, {"jref": str(small_visit.ref)})
+        default.make(skeletons, {"jref": str(small_visit.ref)})
         made = engine.DrizzleOutput(*(tmp_path / f"a_{name}.fits" for name in ("drc", "crmask", "singles")))
         engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, made, cores=2)
     assert ("one process: " in caplog.text) == (length > 75)
@@ -50,7 +50,7 @@ def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number
 
 def test_a_failure_names_the_log_and_leaves_no_product(small_visit, tmp_path):
     skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
-    stages.default(skeletons, {"jref": str(small_visit.ref)})
+    default.make(skeletons, {"jref": str(small_visit.ref)})
     made = engine.DrizzleOutput(tmp_path / "a_drc.fits", tmp_path / "a_crmask.fits")
     parameters = {**PARAMETERS, "final_kernel": "no such kernel"}
     with (tmp_path / "a.log").open("w") as log, pytest.raises(SnakedrizError) as found:

@@ -92,7 +92,7 @@ def test_lone_flc(tmp_path):
 def test_missing_exposure_says_which_table_and_folder(tmp_path):
     write_table(tmp_path / "jtable_asn.fits", [("JA", "EXP-DTH"), ("JB", "EXP-DTH")])
     touch(tmp_path, "ja_flt.fits", "jb_raw.fits")
-    problem = read(tmp_path, "jtable").problem
+    problem = str(read(tmp_path, "jtable").problem)
     assert problem.startswith(f"jb: named in {tmp_path / 'jtable_asn.fits'}, but no file _flt.fits or _flc.fits")
     assert f"below {tmp_path}" in problem
     assert "MEMPRSNT" in problem
@@ -101,7 +101,7 @@ def test_missing_exposure_says_which_table_and_folder(tmp_path):
 def test_neither_kind_complete(tmp_path):
     write_table(tmp_path / "jtable_asn.fits", [("JA", "EXP-DTH"), ("JB", "EXP-DTH")])
     touch(tmp_path, "ja_flc.fits", "jb_flt.fits")
-    assert read(tmp_path, "jtable").problem.startswith("ja: named in")
+    assert read(tmp_path, "jtable").problem.reason.startswith("ja: named in")
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_damaged_tables_are_problems_and_do_not_stop_the_others(tmp_path, conten
     index = association.FileIndex(tmp_path)
     assert association.list_associations(index) == ["jbad", "jgood"]
     bad = association.read(index, "jbad")
-    assert message in bad.problem
-    assert "jbad_asn.fits" in bad.problem
+    assert message in bad.problem.reason
+    assert "jbad_asn.fits" in bad.problem.reason
     assert bad.present == ()
     assert association.read(index, "jgood").problem is None
 
@@ -132,9 +132,9 @@ def test_tables_without_exposures(tmp_path):
     write_table(tmp_path / "ja_asn.fits", [("JP", "PROD-DTH")])
     write_table(tmp_path / "jb_asn.fits", [("JX", "EXP-DTH", False)])
     write_table(tmp_path / "jc_asn.fits", [("../x", "EXP-DTH")])
-    assert "names no exposure" in read(tmp_path, "ja").problem
-    assert "marked as present" in read(tmp_path, "jb").problem
-    assert "not a rootname" in read(tmp_path, "jc").problem
+    assert "names no exposure" in read(tmp_path, "ja").problem.reason
+    assert "marked as present" in read(tmp_path, "jb").problem.reason
+    assert "not a rootname" in read(tmp_path, "jc").problem.reason
 
 
 def test_singles_are_what_no_table_names(tmp_path):
@@ -167,7 +167,7 @@ def test_the_same_name_twice_matters_only_where_it_is_used(tmp_path):
     touch(tmp_path / "b", "ja_flt.fits")
     index = association.FileIndex(tmp_path)
     assert association.read(index, "jb").problem is None
-    problem = association.read(index, "ja").problem
+    problem = association.read(index, "ja").problem.reason
     assert str(tmp_path / "a" / "ja_flt.fits") in problem
     assert str(tmp_path / "b" / "ja_flt.fits") in problem
     with pytest.raises(SnakedrizError, match="more than once"):
@@ -228,5 +228,5 @@ def test_the_quick_reader_agrees_with_astropy_on_a_written_table(small_visit):
 
 def test_raw_without_calibrated_file(tmp_path):
     write_raw(tmp_path / "ja_raw.fits")
-    problem = read(tmp_path, "ja").problem
+    problem = str(read(tmp_path, "ja").problem)
     assert problem == f"ja: no calibrated file (ja_flt.fits or _flc.fits) was found below {tmp_path}; put it there"

@@ -1,6 +1,4 @@
-import copy
 import hashlib
-import json
 from pathlib import Path
 
 import pytest
@@ -9,11 +7,20 @@ from helpers.shared_data import shared
 from helpers.small_exposures import EXCLUDED, write_exposure, write_mdriztab, write_raw, write_table
 from helpers.small_exposures import MDRIZTAB_ROWS as ROWS
 from snakedriz import settings
+from snakedriz.artefacts.inventory import Drizcorr, Inventory
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import association, inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 DETECTORS = settings.load_detectors()
+
+
+def build(found, index, config, environ=None):
+    switches, software = {"apply_apriori": True, "compute_aposteriori": False}, {"snakedriz": "0"}
+    around = inventory.Surroundings(
+        config["references"], config["drizzle"], environ or {}, DETECTORS, switches, software
+    )
+    return inventory.build(found, index, around)
 
 
 class Folder:
@@ -38,8 +45,7 @@ class Folder:
 
     def build(self, name="jt", environ=None, **config):
         index = association.FileIndex("data")
-        found = association.read(index, name)
-        return inventory.build(found, index, {**self.config, **config}, environ or {}, DETECTORS)
+        return build(association.read(index, name), index, {**self.config, **config}, environ)
 
     def quick(self, name="jt"):
         index = association.FileIndex("data")
@@ -56,24 +62,25 @@ def test_an_association(folder):
     before = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     found = folder.build()
     assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in files] == before
-    assert (found["outcome"], found["reason"], found["warnings"]) == ("process", "", [])
-    assert (found["association"], found["kind"], found["product"]) == ("jt", "association", "jp")
-    assert (found["instrument"], found["detector"], found["filter"]) == ("ACS", "WFC", "F606W,CLEAR2L")
-    assert (found["proposal"], found["kinds"], found["verification_kind"]) == (10368, ["flc", "flt"], "flc")
-    assert found["drizcorr"] == {"value": "PERFORM", "source": "raw", "file": "data/ja_raw.fits"}
-    entry = found["exposures"][0]
+    assert (found.outcome, found.reason, found.warnings) == ("process", "", [])
+    assert (found.association, found.kind, found.product) == ("jt", "association", "jp")
+    assert (found.instrument, found.detector, found.filter) == ("ACS", "WFC", "F606W,CLEAR2L")
+    assert (found.proposal, found.kinds, found.verification_kind) == (10368, ["flc", "flt"], "flc")
+    assert found.drizcorr == Drizcorr(value="PERFORM", source="raw", file="data/ja_raw.fits")
+    entry = found.exposures[0]
     paths = ("data/ja_raw.fits", "data/ja_flt.fits", "data/ja_flc.fits")
-    assert (entry["raw"], entry["flt"], entry["flc"]) == paths
-    assert (entry["used"], entry["alignable"], entry["exptime"], entry["all_zero"]) == (True, True, 100.0, False)
-    idctab = found["reference_files"]["IDCTAB"]
-    assert [(file["name"], file["path"], file["exposures"]) for file in idctab] == [
+    assert (entry.raw, entry.flt, entry.flc) == paths
+    assert (entry.used, entry.alignable, entry.exptime, entry.all_zero) == (True, True, 100.0, False)
+    idctab = found.reference_files["IDCTAB"]
+    assert [(file.name, file.path, file.exposures) for file in idctab] == [
         ("jref$a_idc.fits", "ref/a_idc.fits", ["ja", "jb"])
     ]
-    assert set(found["reference_files"]) == {"IDCTAB", "MDRIZTAB"}
-    assert found["drizzle"]["mdriztab"] == "ref/a_mdz.fits"
-    assert found["drizzle"]["origin"]["combine_type"] == "mdriztab"
-    assert found["switches"] == {"apply_apriori": True, "compute_aposteriori": True}
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert set(found.reference_files) == {"IDCTAB", "MDRIZTAB"}
+    assert found.drizzle.mdriztab == "ref/a_mdz.fits"
+    assert found.drizzle.origin["combine_type"] == "mdriztab"
+    assert found.switches == {"apply_apriori": True, "compute_aposteriori": False}
+    found.write(folder.path / "inventory.json")
+    assert Inventory.read(folder.path / "inventory.json") == found
     assert folder.build() == found
 
 
@@ -82,9 +89,9 @@ def test_the_simulated_visit(small_visit, monkeypatch):
     index = association.FileIndex("data")
     found = association.read(index, small_visit.visit.asn)
     config = settings.validate_config({"references": {"jref": "ref"}})
-    result = inventory.build(found, index, config, {}, DETECTORS)
-    assert (result["outcome"], result["warnings"]) == ("process", [])
-    assert set(result["reference_files"]) == {"IDCTAB", "D2IMFILE", "NPOLFILE", "MDRIZTAB"}
+    result = build(found, index, config)
+    assert (result.outcome, result.warnings) == ("process", [])
+    assert set(result.reference_files) == {"IDCTAB", "D2IMFILE", "NPOLFILE", "MDRIZTAB"}
     assert inventory.quick_outcome(found, index) == (True, "")
 
 
@@ -100,25 +107,23 @@ def test_quick_outcome_and_build_agree(folder, changes, reason, both):
         assert "different detectors" in str(error)
         assert not both
         return
-    assert found["exposures"][0]["used"] is False
-    assert reason in found["exposures"][0]["reason"]
+    assert found.exposures[0].used is False
+    assert reason in found.exposures[0].reason
     process, why = folder.quick()
-    assert process is (found["outcome"] == "process") is (not both)
-    assert why == found["reason"]
+    assert process is (found.outcome == "process") is (not both)
+    assert why == found.reason
     if both:
         assert "ja: " in why
         assert "jb: " in why
-        assert found["drizzle"]["parameters"] == {}
+        assert found.drizzle.parameters == {}
 
 
 def test_not_good_pixels_and_all_zero(folder):
     folder.exposure("ja", ngoodpix=0)
     folder.exposure("jb", value=0.0)
     found = folder.build()
-    assert found["outcome"] == "not_applicable"
-    assert found["reason"] == (
-        "no exposure can be used: ja: no good pixel (NGOODPIX is 0); jb: all science data are zero"
-    )
+    assert found.outcome == "not_applicable"
+    assert found.reason == ("no exposure can be used: ja: no good pixel (NGOODPIX is 0); jb: all science data are zero")
     assert folder.quick() == (True, "")  # only pixels tell
     folder.exposure("jb", ngoodpix=0)
     assert folder.quick()[0] is False
@@ -127,10 +132,10 @@ def test_not_good_pixels_and_all_zero(folder):
 def test_one_usable_exposure_is_enough_and_says_the_number_of_images(folder):
     folder.exposure("ja", {"EXPTIME": 0.0})
     found = folder.build()
-    assert found["outcome"] == "process"
-    assert [entry["used"] for entry in found["exposures"]] == [False, True]
-    assert found["drizzle"]["parameters"]["final_scale"] == pytest.approx(0.03)  # the row for one image
-    assert found["reference_files"]["IDCTAB"][0]["exposures"] == ["jb"]
+    assert found.outcome == "process"
+    assert [entry.used for entry in found.exposures] == [False, True]
+    assert found.drizzle.parameters["final_scale"] == pytest.approx(0.03)  # the row for one image
+    assert found.reference_files["IDCTAB"][0]["exposures"] == ["jb"]
 
 
 @pytest.mark.parametrize(
@@ -153,17 +158,15 @@ def test_drizcorr(folder, raw, calibrated, process, source):
         (folder.path / "data" / f"{root}_raw.fits").unlink()
         folder.exposure(root, {"DRIZCORR": calibrated}, drizcorr=raw)
     found = folder.build()
-    assert (found["outcome"] == "process") is process
-    assert folder.quick() == (process, found["reason"])
-    assert found["drizcorr"]["source"] == source
-    said = [
-        warning for warning in found["warnings"] if "no raw file: DRIZCORR was read from data/ja_flc.fits" in warning
-    ]
+    assert (found.outcome == "process") is process
+    assert folder.quick() == (process, found.reason)
+    assert found.drizcorr.source == source
+    said = [warning for warning in found.warnings if "no raw file: DRIZCORR was read from data/ja_flc.fits" in warning]
     assert bool(said) is (source == "flc")
     if said:
         assert ("taken as PERFORM" in said[0]) is (calibrated == "COMPLETE")
     if not process:
-        assert "DRIZCORR is" in found["reason"]
+        assert "DRIZCORR is" in found.reason
 
 
 def test_omit_without_calibrated_files_is_an_outcome(folder):
@@ -174,9 +177,9 @@ def test_omit_without_calibrated_files_is_an_outcome(folder):
         folder.build()
     folder.exposure("ja", kinds=(), drizcorr="OMIT")
     found = folder.build()
-    assert found["outcome"] == "not_applicable"
-    assert found["exposures"][0]["exptime"] == 100.0
-    assert folder.quick() == (False, found["reason"])
+    assert found.outcome == "not_applicable"
+    assert found.exposures[0].exptime == 100.0
+    assert folder.quick() == (False, found.reason)
 
 
 def test_bad_input_fails_in_the_inventory_and_asks_nothing_of_later_stages(folder):
@@ -197,7 +200,7 @@ def test_mixed_detectors_name_the_files(folder):
 
 def test_mixed_filters_are_said(folder):
     folder.exposure("jb", {"FILTER1": "F814W"})
-    assert "F606W,CLEAR2L, F814W,CLEAR2L" in folder.build()["warnings"][0]
+    assert "F606W,CLEAR2L, F814W,CLEAR2L" in folder.build().warnings[0]
 
 
 @pytest.mark.parametrize("kind", ["flt", "flc"])
@@ -218,7 +221,7 @@ def test_reference_files_not_found(folder):
     with pytest.raises(SnakedrizError, match=r"the folder of jref\$ is not known"):
         folder.build(references={})
     write_exposure(folder.path / "other" / "a_idc.fits")
-    assert folder.build(references={}, environ={"jref": "other/"})["reference_files"]["IDCTAB"][0]["path"] == (
+    assert folder.build(references={}, environ={"jref": "other/"}).reference_files["IDCTAB"][0]["path"] == (
         "other/a_idc.fits"
     )
 
@@ -228,7 +231,7 @@ def test_distortion_files_that_are_named_are_needed(folder):
     with pytest.raises(SnakedrizError, match=r"NPOLFILE = jref\$n_npl\.fits"):
         folder.build()
     write_exposure(folder.path / "ref" / "n_npl.fits")
-    assert folder.build()["reference_files"]["NPOLFILE"][0]["exposures"] == ["jb"]
+    assert folder.build().reference_files["NPOLFILE"][0]["exposures"] == ["jb"]
     folder.exposure("jb", {"IDCTAB": "N/A"})
     with pytest.raises(SnakedrizError, match="IDCTAB names no file"):
         folder.build()
@@ -236,7 +239,7 @@ def test_distortion_files_that_are_named_are_needed(folder):
 
 def test_files_of_an_exposure_that_is_not_used_are_not_looked_for(folder):
     folder.exposure("jb", {"EXPTIME": 0.0, "IDCTAB": "jref$nothere_idc.fits"})
-    assert folder.build()["outcome"] == "process"
+    assert folder.build().outcome == "process"
 
 
 @pytest.mark.parametrize("value", ["N/A", None, "jref$gone_mdz.fits"])
@@ -244,10 +247,10 @@ def test_without_mdriztab_the_detectors_numbers_serve(folder, value):
     for root in ("ja", "jb"):
         folder.exposure(root, {"MDRIZTAB": value})
     found = folder.build(drizzle={"final_pixfrac": 0.8})
-    assert len(found["warnings"]) == 1
-    assert "config/detectors.yaml" in found["warnings"][0]
-    assert "MDRIZTAB" not in found["reference_files"]
-    parameters, origin = found["drizzle"]["parameters"], found["drizzle"]["origin"]
+    assert len(found.warnings) == 1
+    assert "config/detectors.yaml" in found.warnings[0]
+    assert "MDRIZTAB" not in found.reference_files
+    parameters, origin = found.drizzle.parameters, found.drizzle.origin
     assert (parameters["final_bits"], origin["final_bits"]) == ("336", "fallback")
     assert (parameters["final_pixfrac"], origin["final_pixfrac"]) == (0.8, "config")
     assert parameters["driz_cr"] is True
@@ -255,42 +258,42 @@ def test_without_mdriztab_the_detectors_numbers_serve(folder, value):
 
 def test_exposure_time_ratio_over_the_exposures_used(folder):
     folder.exposure("jb", {"EXPTIME": 300.0})
-    assert folder.build()["drizzle"]["origin"]["combine_type"] == "exposure-time ratio"
+    assert folder.build().drizzle.origin["combine_type"] == "exposure-time ratio"
     folder.exposure("jb", {"EXPTIME": 0.0})
-    assert folder.build()["drizzle"]["origin"]["combine_type"] == "mdriztab"
+    assert folder.build().drizzle.origin["combine_type"] == "mdriztab"
 
 
 def test_flc_of_a_part(folder):
     (folder.path / "data" / "jb_flc.fits").unlink()
     found = folder.build()
-    assert (found["kinds"], found["verification_kind"]) == (["flt"], "flt")
-    assert [entry["flc"] for entry in found["exposures"]] == [None, None]
-    assert "jb has no FLC" in found["warnings"][0]
+    assert (found.kinds, found.verification_kind) == (["flt"], "flt")
+    assert [entry.flc for entry in found.exposures] == [None, None]
+    assert "jb has no FLC" in found.warnings[0]
 
 
 def test_single_exposures(folder):
     folder.exposure("jlone", kinds=("flc",), drizcorr="no raw")
     found = folder.build("jlone")
-    assert (found["kind"], found["table"], found["product"], found["kinds"]) == ("single", None, "jlone", ["flc"])
-    assert found["outcome"] == "process"
-    assert folder.build("ja")["outcome"] == "process"  # a member, named by itself
+    assert (found.kind, found.table, found.product, found.kinds) == ("single", None, "jlone", ["flc"])
+    assert found.outcome == "process"
+    assert folder.build("ja").outcome == "process"  # a member, named by itself
 
 
 def test_members_not_present(folder):
     write_table(folder.path / "data" / "jt_asn.fits", [("JA", "EXP-DTH"), ("JX", "EXP-DTH", False)])
     found = folder.build()
-    assert found["absent"] == ["jx"]
-    assert [entry["rootname"] for entry in found["exposures"]] == ["ja"]
-    assert "jx" in found["warnings"][0]
+    assert found.absent == ["jx"]
+    assert [entry.rootname for entry in found.exposures] == ["ja"]
+    assert "jx" in found.warnings[0]
 
 
 def test_warnings_of_exposures(folder):
     folder.exposure("ja", {"FGSLOCK": "GYROS", "ROOTNAME": "jz"})
     with fits.open(folder.path / "data" / "ja_flc.fits", mode="update") as hdul:
         hdul["SCI", 2].data[:] = 0
-    entry = folder.build()["exposures"][0]
-    assert entry["used"]
-    assert entry["warnings"] == [
+    entry = folder.build().exposures[0]
+    assert entry.used
+    assert entry.warnings == [
         "FGSLOCK is GYROS: guided without fine lock, the result may be compromised",
         "SCI,2: all pixels are zero",
         "data/ja_flc.fits: ROOTNAME in its header is jz, the file's name is taken",
@@ -301,7 +304,7 @@ def test_a_header_without_optional_keywords(folder):
     for root in ("ja", "jb"):
         gone = ("MTFLAG", "FGSLOCK", "TARGNAME", "OBSTYPE", "PA_V3", "EXPSTART", "SUBARRAY", "D2IMFILE", "NPOLFILE")
         folder.exposure(root, dict.fromkeys(gone), ngoodpix=None)
-    assert folder.build()["outcome"] == "process"
+    assert folder.build().outcome == "process"
 
 
 def test_several_associations_in_one_folder(folder):
@@ -310,38 +313,18 @@ def test_several_associations_in_one_folder(folder):
     write_table(folder.path / "data" / "ju_asn.fits", [("JC", "EXP-DTH")])
     (folder.path / "data" / "jbad_asn.fits").write_text("no FITS")
     assert folder.build() == alone
-    assert folder.build("ju")["detector"] == "HRC"
+    assert folder.build("ju").detector == "HRC"
     with pytest.raises(SnakedrizError, match=r"jbad_asn\.fits: not a FITS file"):
         folder.build("jbad")
     assert folder.quick("jbad")[0] is False
 
 
-def test_switches_are_recorded_and_checked(folder):
-    found = folder.build(environ={"ASTROMETRY_APPLY_APRIORI": "off"})
-    assert found["switches"]["apply_apriori"] is False
-    with pytest.raises(SnakedrizError, match="STEP_CONTROL"):
-        folder.build(environ={"ASTROMETRY_STEP_CONTROL": "on"})
-
-
-def test_the_schema_refuses_what_it_does_not_know(folder):
-    found = folder.build()
-    schema = settings.read_schema("inventory")
-    settings.check(found, schema, "inventory")
-    for change in ({"extra": 1}, {"outcome": "perhaps"}, {"schema": "inventory/2"}):
-        with pytest.raises(SnakedrizError, match="inventory: "):
-            settings.check({**found, **change}, schema, "inventory")
-    broken = copy.deepcopy(found)
-    del broken["exposures"][0]["used"]
-    with pytest.raises(SnakedrizError, match=r"exposures\[0\]: the key used must be given"):
-        settings.check(broken, schema, "inventory")
-
-
 def test_real_wfpc2_is_recorded_as_not_applicable():
     index = association.FileIndex(shared("wfpc2_omegacen"))
     found = association.read(index, "u40x010hm")
-    result = inventory.build(found, index, settings.validate_config({}), {}, DETECTORS)
-    assert (result["outcome"], result["reason"]) == ("not_applicable", inventory.WFPC2_REASON)
-    assert (result["instrument"], result["filter"], result["proposal"]) == ("WFPC2", "F555W", 6941)
+    result = build(found, index, settings.validate_config({}))
+    assert (result.outcome, result.reason) == ("not_applicable", inventory.WFPC2_REASON)
+    assert (result.instrument, result.filter, result.proposal) == ("WFPC2", "F555W", 6941)
     assert inventory.quick_outcome(found, index) == (False, inventory.WFPC2_REASON)
 
 
@@ -356,9 +339,9 @@ def test_real_hrc_pair(tmp_path):
     assert association.list_associations(index) == ["j8bt06040"]
     found = association.read(index, "j8bt06040")
     config = settings.validate_config({"references": {"jref": str(source)}})
-    result = inventory.build(found, index, config, {}, DETECTORS)
-    assert (result["outcome"], result["product"], result["kinds"]) == ("process", "j8bt06041", ["flt"])
-    assert [entry["used"] for entry in result["exposures"]] == [True, True]
-    assert result["drizcorr"]["source"] == "flt"  # no raw of the first member
-    assert any("o7811184j_mdz.fits was not found" in warning for warning in result["warnings"])
-    assert result["drizzle"]["parameters"]["final_bits"] == "64"
+    result = build(found, index, config)
+    assert (result.outcome, result.product, result.kinds) == ("process", "j8bt06041", ["flt"])
+    assert [entry.used for entry in result.exposures] == [True, True]
+    assert result.drizcorr.source == "flt"  # no raw of the first member
+    assert any("o7811184j_mdz.fits was not found" in warning for warning in result.warnings)
+    assert result.drizzle.parameters["final_bits"] == "64"

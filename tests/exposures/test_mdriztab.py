@@ -87,6 +87,12 @@ def test_broken_tables(tmp_path):
         mdriztab.parameters(write_exposure(path, chips=0), "F814W", 1)
 
 
+def assembled(*given):
+    drizzle = mdriztab.assemble(*given)
+    assert drizzle.mdriztab == given[1]
+    return drizzle.parameters, drizzle.origin
+
+
 def test_layers_and_origins():
     base = {
         "combine_type": "minmed",
@@ -95,15 +101,15 @@ def test_layers_and_origins():
         "final_pixfrac": 1.0,
         "clean": True,
     }
-    values, origin = mdriztab.assemble(base, "mdriztab", [100, 200], {})
+    values, origin = assembled(base, "a_mdz.fits", [100, 200], {})
     assert (values["combine_type"], values["combine_nhigh"]) == ("minmed", 1)  # a ratio of 2 is not above 2
     assert (values["driz_sep_kernel"], origin["driz_sep_kernel"]) == ("turbo", "pipeline")
     assert "clean" not in values
-    values, origin = mdriztab.assemble(base, "fallback", [100, 201], {"final_pixfrac": 0.8})
+    values, origin = assembled(base, None, [100, 201], {"final_pixfrac": 0.8})
     assert (values["combine_type"], origin["combine_type"]) == ("median", "exposure-time ratio")
     assert (values["combine_nhigh"], origin["combine_nhigh"]) == (0, "exposure-time ratio")
     assert (values["final_pixfrac"], origin["final_pixfrac"]) == (0.8, "config")
-    values, origin = mdriztab.assemble(base, "fallback", [100, 201], {"combine_type": "imedian", "final_bits": 64})
+    values, origin = assembled(base, None, [100, 201], {"combine_type": "imedian", "final_bits": 64})
     assert (values["combine_type"], origin["combine_type"]) == ("imedian", "config")
     assert values["final_bits"] == "64"
     assert list(values) == sorted(values)
@@ -111,11 +117,11 @@ def test_layers_and_origins():
 
 
 def test_the_single_drizzles_follow_the_products_grid():
-    values, origin = mdriztab.assemble({}, "fallback", [100], {"final_scale": 0.03, "final_rot": 0})
+    values, origin = assembled({}, None, [100], {"final_scale": 0.03, "final_rot": 0})
     for step in ("driz_sep", "final"):
         assert (values[f"{step}_scale"], values[f"{step}_rot"], values[f"{step}_wcs"]) == (0.03, 0, True)
         assert origin[f"{step}_wcs"] == "config"
-    assert "final_wcs" not in mdriztab.assemble({}, "fallback", [100], {"final_scale": None})[0]
+    assert "final_wcs" not in mdriztab.assemble({}, None, [100], {"final_scale": None}).parameters
 
 
 def test_fallback_by_number_of_images():
@@ -144,9 +150,9 @@ def test_what_the_notebook_prints_can_be_overridden_and_is_recorded(table):
     assert set(mdriztab.KEYWORDS) == set(said)
     base = mdriztab.parameters(table, "F814W", 2)
     for overrides, origin in ((said, "config"), ({}, "mdriztab")):
-        parameters, origins = mdriztab.assemble(base, "mdriztab", [500.0, 500.0], overrides)
-        header = fits.Header()
-        mdriztab.record(header, {"parameters": parameters, "origin": origins})
+        drizzle = mdriztab.assemble(base, "a_mdz.fits", [500.0, 500.0], overrides)
+        parameters, header = drizzle.parameters, fits.Header()
+        mdriztab.record(header, drizzle)
         for name, keyword in mdriztab.KEYWORDS.items():
             if name in parameters:
                 assert header[keyword] == parameters[name] == str(overrides.get(name, base.get(name)))

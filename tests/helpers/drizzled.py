@@ -21,14 +21,18 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.special import erf
 from snakedriz import settings
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.solution import Solution
+from snakedriz.artefacts.verification import Verification
 from snakedriz.drizzle import singles
 from snakedriz.simulate.pixels import DISC_VARIANCES, DISC_WEIGHTS
-from snakedriz.verification import frames, verdict
+from snakedriz.verification import frames, verification
 
 Array = NDArray[np.float64]
 SCALE = 0.05  # arcsec per pixel
 _PSF = 0.85  # px, FWHM 2.0
 _WING = 2.75  # width of the PSF's wing over that of its core, as snakedriz.simulate has them
+SOLUTION = Solution(candidate="default", outcome="ok", reason="", wcsname="IDC_x", exposures=[])
 _PAD = 40  # px of nebula beyond the frame: displaced exposures see other parts of it
 
 
@@ -359,15 +363,11 @@ def read(scene: Scene, directory: Path) -> frames.Frames:
     return frames.prepare(frames.read(*write(scene, directory)), float(numbers()["log_sigma_px"]))
 
 
-def assess(scene: Scene, directory: Path, **others: Any) -> dict[str, Any]:
+def assess(scene: Scene, directory: Path, **others: Any) -> Verification:
     """Make a scene and verify it as a candidate."""
-    product, singles_ = write(scene, directory)
-    solution = {"candidate": "default", "outcome": "ok", "reason": "", "wcsname": "IDC_x"}
-    found = verdict.assess_candidate(product, singles_, solution, numbers(), **others)
-    settings.check(found, settings.read_schema("metrics"), "metrics")
-    return found
+    return verification.verify(*write(scene, directory), SOLUTION, numbers(), **others)
 
 
-def check(found: dict[str, Any], name: str) -> dict[str, Any]:
+def check(found: Verification, name: str) -> Check:
     """Return one check by name."""
-    return next(check for check in found["checks"] if check["name"] == name)
+    return next(check for check in found.checks if check.name == name)

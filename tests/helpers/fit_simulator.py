@@ -15,7 +15,7 @@ from astropy.table import Table
 from snakedriz.alignment import fitting
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.tangent_plane import place
-from snakedriz.candidates import stages
+from snakedriz.candidates import default
 from snakedriz.detection.sources import COLUMNS
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
@@ -47,7 +47,7 @@ class Scene:
         )
         truth = simulate_visit(visit, directory)
         skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
-        stages.default(skeletons, {"jref": str(truth.ref)})
+        default.make(skeletons, {"jref": str(truth.ref)})
         # Stars where the chips of the first exposure see them, by rank of a fixed generator.
         rng = np.random.default_rng(seed)
         sky = []

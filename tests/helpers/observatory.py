@@ -17,10 +17,11 @@ from urllib.parse import parse_qs
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from snakedriz.candidates import stages
+from snakedriz.candidates import default
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.wcs import guide_star_offsets, headerlets
+from snakedriz.wcs.guide_star_offsets import GuideStarOffset
 
 from helpers.archive_tables import COLUMNS as OBSERVATION
 from helpers.archive_tables import PRODUCT, table
@@ -42,11 +43,10 @@ class Observatory:
         """Let the database have a solution of every exposure: the guide-star offset, for any distortion model."""
         for path in self.truth.flc:
             found = {ExposureKey.parse(path): skeleton.from_exposure(path)}
-            stages.default(found, {"jref": str(self.truth.ref)})
+            default.make(found, {"jref": str(self.truth.ref)})
             own, root = found[ExposureKey.parse(path)], path.name.partition("_")[0]
             name = f"IDC_{root_of_idctab or '9d1snakej'}-{kind}"
-            row = {key: self.offsets[root][key] for key in guide_star_offsets.COLUMNS}
-            guide_star_offsets.apply_offsets(own, row, name)
+            guide_star_offsets.apply_offset(own, GuideStarOffset.of(self.offsets[root]), name)
             stream = io.BytesIO()
             headerlets.make(own, headerlets.unique_hdrname(root, "flc", name)).writeto(stream)
             self.solutions.setdefault(root, {})[name] = stream.getvalue()

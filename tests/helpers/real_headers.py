@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from snakedriz.exposures.skeleton import PIXEL_EXTENSIONS, extension_name
-from snakedriz.wcs import fits_bytes, headerlets, solutions
+from snakedriz.wcs import fits_bytes, headerlets, solutions, validation
 from stwcs.wcsutil import HSTWCS
 from stwcs.wcsutil.headerlet import Headerlet, HeaderletHDU
 
@@ -33,7 +33,7 @@ def pixels_of(path):
 
 
 def read(path):
-    return solutions.read(solutions.open_exposure(path))
+    return validation.inspect(solutions.open_exposure(path))
 
 
 def codes(path):
@@ -48,8 +48,9 @@ def points(nx=4096, ny=2051):
 def inner(hdul, extver):
     """The FITS file inside an HDRLET, with astropy alone."""
     hdu = next(h for h in hdul if h.header.get("EXTNAME") == "HDRLET" and h.header["EXTVER"] == extver)
-    hdu._file.seek(hdu._data_offset)
-    return fits.HDUList.fromstring(hdu._file.read(hdu.size))
+    place = hdu.fileinfo()
+    place["file"].seek(place["datLoc"])
+    return fits.HDUList.fromstring(place["file"].read(hdu.size))
 
 
 def sky_of_headerlet(path, extver):

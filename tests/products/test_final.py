@@ -5,30 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from helpers.sky import MICROARCSEC, corners
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.promotion import LargestShift, Promotion
-from snakedriz.candidates import stages
+from snakedriz.candidates import apriori, default
 from snakedriz.drizzle import cr_masks
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.products import final
 from snakedriz.wcs import headerlets
-from stwcs.wcsutil import HSTWCS
 
 EXAMPLES = Path(__file__).parents[1] / "artefacts/examples"
 PROMOTION = Promotion.read(EXAMPLES / "promotion.json")
-MICROARCSEC = 1e-6
-
-
-def corners(exposure):
-    """Sky positions (deg) of points spread over every chip."""
-    found = []
-    for version in skeleton.science_extensions(exposure):
-        ny, nx = exposure["SCI", version].shape
-        points = np.array([(x, y) for x in np.linspace(0, nx - 1, 5) for y in np.linspace(0, ny - 1, 5)])
-        found.append(HSTWCS(exposure, ext=("SCI", version)).all_pix2world(points, 0))
-    return np.concatenate(found)
 
 
 def inventory(owner, **changes):
@@ -38,14 +27,9 @@ def inventory(owner, **changes):
     return found.model_copy(update={"exposures": [exposure]})
 
 
-def _bundle(folder, skeletons):
-    skeleton.write_bundle(folder / "b.fits", skeletons, {})
-    return folder / "b.fits"
-
-
 def test_final_exposure_and_headerlet(small_visit, default_skeletons, tmp_path):
     """The final exposure carries the WCS, its headerlet reproduces both chips, and pixels are the input's."""
-    stages.apriori(default_skeletons, None, str(small_visit.offsets))
+    apriori.make(default_skeletons, None, [str(small_visit.offsets)])
     owner = ExposureKey.parse(small_visit.flc[0])
     expected = corners(default_skeletons[owner])
     flags = {chip: np.zeros(small_visit.visit.chip_shape, bool) for chip in (1, 2)}
@@ -60,10 +44,11 @@ def test_final_exposure_and_headerlet(small_visit, default_skeletons, tmp_path):
         }
     )
     promotion = PROMOTION.model_copy(update={"winner": "apriori", "candidates": [row], "catalogs": []})
-    given = final.FinalInput(owner, _bundle(tmp_path, default_skeletons), small_visit.flc[0], tmp_path / "cr.fits")
+    skeleton.write_bundle(tmp_path / "wcs.fits", default_skeletons, {})
+    given = final.FinalInput(owner, tmp_path / "wcs.fits", small_visit.flc[0], tmp_path / "cr.fits")
     final.write_exposure(given, inventory(owner), promotion, out, hlet)
     with fits.open(out) as made, fits.open(small_visit.flc[0]) as given:
-        np.testing.assert_allclose(corners(made), expected, rtol=0, atol=MICROARCSEC / 3600)
+        np.testing.assert_allclose(corners(made), expected, rtol=0, atol=MICROARCSEC)
         np.testing.assert_array_equal(made["SCI", 2].data, given["SCI", 2].data)
         assert made["DQ", 2].data[10, 20] & 4096
         assert np.count_nonzero(made["DQ", 2].data & 4096) == 1
@@ -74,9 +59,9 @@ def test_final_exposure_and_headerlet(small_visit, default_skeletons, tmp_path):
         names_attached = [h.header["WCSNAME"] for h in made if h.name == "HDRLET"]
         assert names_attached == ["IDC_9d1snakej", "IDC_9d1snakej-GSC240"]
     fresh = {owner: skeleton.from_exposure(small_visit.flc[0])}
-    stages.default(fresh, {"jref": str(small_visit.ref)})
+    default.make(fresh, {"jref": str(small_visit.ref)})
     headerlets.apply(fresh[owner], headerlets.load(hlet))
-    np.testing.assert_allclose(corners(fresh[owner]), expected, rtol=0, atol=MICROARCSEC / 3600)
+    np.testing.assert_allclose(corners(fresh[owner]), expected, rtol=0, atol=MICROARCSEC)
 
 
 def test_an_exposure_that_is_not_used_keeps_its_wcs_and_says_why(small_visit, tmp_path):

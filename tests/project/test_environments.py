@@ -1,10 +1,11 @@
-"""The pins: envs/snakedriz.yaml (conda) and the image have the versions of envs/constraints.txt."""
+"""Pins are the same in all files, and so is our version: conda environment, image, constraints, citation, changelog."""
 
 import importlib.metadata
 import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -80,8 +81,34 @@ def test_the_labels_of_the_image_are_the_versions_in_it():
     labels = dict(re.findall(r'snakedriz\.version\.([a-z]+)="([^"]+)"', text))
     assert {"astropy", "drizzlepac", "numpy", "photutils", "scipy", "snakemake", "stwcs", "tweakwcs"} == set(labels)
     assert labels == {name: constraints()[name] for name in labels}
-    [version] = re.findall(r'org\.opencontainers\.image\.version="([^"]+)"', text)
-    assert version == __version__ == project()["version"]
+
+
+@pytest.mark.parametrize(
+    ("file", "written"),
+    [
+        ("CITATION.cff", r"^version: (\S+)$"),
+        ("Containerfile", r'org\.opencontainers\.image\.version="([^"]+)"'),
+        ("profiles/kubernetes/job.yaml", r"image: \S+:(\S+)"),
+    ],
+)
+def test_the_version_is_that_of_the_package(file, written):
+    """The one place is scripts/snakedriz/__init__.py, which pyproject.toml reads; what cannot is compared."""
+    assert re.findall(written, (ROOT / file).read_text(), re.MULTILINE) == [__version__]
+    assert project()["dynamic"] == ["version"]
+
+
+def test_the_citation_says_what_its_format_asks_for():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["license"] == project()["license"]
+    assert citation["abstract"].startswith(project()["description"])
+
+
+def test_every_release_and_what_comes_next_is_in_the_changelog():
+    releases = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert releases[0] == "Unreleased" or releases[0] == __version__
+    assert __version__ in releases
 
 
 def test_the_base_of_the_image_is_pinned_by_digest():

@@ -4,7 +4,8 @@ import random
 import socket
 
 import pytest
-from snakedriz.services.transport import Budget, Client
+from snakedriz.services.retries import Budget
+from snakedriz.services.transport import Client
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from helpers.archive_tables import COLUMNS, PRODUCT, table
 from helpers.failing import EVERY
 from helpers.loopback import HTML, Reply, serve
 from snakedriz.services import archive, failures
-from snakedriz.services.download import partial
+from snakedriz.settings.configuration import Services
 
 SIZE = 2880 * 60
 FILES = {
@@ -56,7 +56,7 @@ def file_of(request, name):
 
 
 def fetch(server, client, folder, **options):
-    return archive.fetch("iepw14030", folder, {"mast": server.url}, {}, asker=client, **options)
+    return archive.fetch("iepw14030", folder, Services(mast=server.url), {}, asker=client, **options)
 
 
 def downloads(server):
@@ -86,39 +86,6 @@ def test_what_is_elsewhere_is_not_fetched(client, tmp_path):
     assert found["iepw14s0q_flc.fits"] == str(elsewhere)
 
 
-def test_partial_downloads_are_resumed(client, tmp_path):
-    with serve(mast()) as server:
-        server.fault, server.times = "cut", 2
-        server.only = lambda request: "flc" in request.query.get("uri", "")
-        fetch(server, client, tmp_path)
-        ranges = [r.headers.get("Range") for r in downloads(server) if "flc" in r.query["uri"]]
-    assert (tmp_path / "iepw14s0q_flc.fits").read_bytes() == FILES["iepw14s0q_flc.fits"]
-    # 70 % of 172,800 bytes come, then 70 % of the rest: one whole chunk of 65,536 bytes each time
-    assert ranges == [None, "bytes=65536-", "bytes=131072-"]
-
-
-def test_a_part_from_an_earlier_run_is_resumed(client, tmp_path):
-    name = "iepw14030_asn.fits"
-    partial(tmp_path / name).write_bytes(FILES[name][:5000])
-    with serve(mast()) as server:
-        fetch(server, client, tmp_path)
-        assert [r.headers.get("Range") for r in downloads(server) if name in r.query["uri"]] == ["bytes=5000-"]
-    assert (tmp_path / name).read_bytes() == FILES[name]
-
-
-def test_a_service_without_ranges_sends_all_of_it(client, tmp_path):
-    name = "iepw14030_asn.fits"
-    partial(tmp_path / name).write_bytes(b"SIMPLE  = of something else" * 9)
-
-    def answer(request):
-        request.headers.pop("Range", None)
-        return mast()(request)
-
-    with serve(answer) as server:
-        fetch(server, client, tmp_path)
-    assert (tmp_path / name).read_bytes() == FILES[name]
-
-
 def test_proprietary_data_are_refused_before_any_download(client, tmp_path):
     with serve(mast("EXCLUSIVE_ACCESS")) as server:
         with pytest.raises(failures.Proprietary, match=r"iepw14s0q_flc.fits.*not public.*credentials"):
@@ -129,7 +96,7 @@ def test_proprietary_data_are_refused_before_any_download(client, tmp_path):
 
 def test_unknown_association(client, tmp_path):
     with serve(mast()) as server, pytest.raises(ValueError, match="has no observation iepw99010"):
-        archive.fetch("iepw99010", tmp_path, {"mast": server.url}, {}, asker=client)
+        archive.fetch("iepw99010", tmp_path, Services(mast=server.url), {}, asker=client)
 
 
 def test_wrong_size_is_no_file(client, tmp_path):
@@ -175,7 +142,7 @@ def test_cloud_copies_come_first_and_mast_has_the_rest(client, tmp_path):
         return file_of(request, name)
 
     with serve(mast()) as server, serve(bucket) as cloud:
-        config = {"mast": server.url, "cloud": cloud.url, "from_cloud": True}
+        config = Services(mast=server.url, cloud=cloud.url, from_cloud=True)
         archive.fetch("iepw14030", tmp_path, config, {}, asker=client)
         assert [r.query["uri"].rpartition("_")[2] for r in downloads(server)] == ["raw.fits"]
         assert len(cloud.asked) == 4

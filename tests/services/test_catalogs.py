@@ -1,15 +1,15 @@
-"""The catalogue service of STScI: what it says, and every way it fails."""
-
-import json
+"""Catalogues from services, kept in normal form: those of STScI, and every way that its service fails."""
 
 import numpy as np
 import pytest
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.catalogs import reference
-from snakedriz.services import area, catalogs, failures, provenance, stsci_catalogs
+from snakedriz.geometry import Cone
+from snakedriz.services import catalogs, failures
+from snakedriz.settings.configuration import Services
 
-CONE = area.Cone(10.0, -60.0, 0.05)
+CONE = Cone(10.0, -60.0, 0.05)
 COLUMNS = "ra,ra_error,dec,dec_error,pmra,pmra_error,pmdec,pmdec_error,mag,objID,epoch"
 ROWS = [
     "10.01,0.1,-60.01,0.2,5.5,0.1,-3.25,0.1,18.5,4611686018427387905,2016.0",
@@ -23,7 +23,7 @@ def csv(rows=ROWS, columns=COLUMNS):
 
 
 def fetch(server, client, path, name="GAIAeDR3", cone=CONE):
-    return catalogs.fetch(path, name, "stsci", cone, {"catalogs": server.url + "/webservices/"}, {}, client)
+    return catalogs.fetch(path, name, "stsci", cone, Services(catalogs=server.url + "/webservices/"), {}, client)
 
 
 def test_answer_becomes_the_normal_form(client, tmp_path):
@@ -112,63 +112,6 @@ def test_columns_of_other_catalogues(client, tmp_path, name, columns, row, expec
         table = fetch(server, client, tmp_path / "c.ecsv", name)
     for column, value in expected.items():
         assert table[column][0] == pytest.approx(value, abs=1e-4)
-
-
-def test_polygon(client):
-    with serve(lambda request: csv()) as server:
-        corners = [(1.0, 2.0), (1.1, 2.0), (1.1, 2.1)]
-        table, _ = stsci_catalogs.query(client, server.url, "GAIAeDR3", polygon=corners)
-        assert server.asked[0].query["STCS"] == "polygon 1.00000 2.00000 1.10000 2.00000 1.10000 2.10000"
-    assert len(table) == 3
-
-
-def test_provenance(client, tmp_path):
-    path = tmp_path / "c.ecsv"
-
-    def answer(request):
-        reply = csv()
-        reply.headers["X-Anything"] = "1"
-        return reply
-
-    with serve(answer) as server:
-        catalogs.fetch(path, "GAIAeDR3", "stsci", CONE,
-                       {"catalogs": server.url.replace("//", "//me:secret@")}, {}, client)  # fmt: skip
-    text = provenance.sidecar(path).read_text()
-    record = json.loads(text)
-    assert "secret" not in text
-    assert record["rows"] == 3
-    assert record["query"]["CAT"] == "GAIAeDR3"
-    assert record["bytes"] == path.stat().st_size
-    assert record["service_version"].startswith("BaseHTTP")
-    described = provenance.describe(path)
-    assert described["sha256"] == record["sha256"]
-    assert "when" not in described
-    assert "127.0.0.1" not in json.dumps(described)
-
-
-def test_a_field_too_small_is_refused(client, tmp_path):
-    with serve(lambda request: csv()) as server:
-        table = fetch(server, client, tmp_path / "c.ecsv")
-    inside = np.array([(10.0, -60.0), (10.01, -60.0), (10.0, -60.01)])
-    area.check_covers(table, "c.ecsv", [inside])
-    with pytest.raises(ValueError, match="does not cover"):
-        area.check_covers(table, "c.ecsv", [inside + np.array([0, 0.1])])
-
-
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        (b"# 2 objects\r\nra,dec,mag\r\n1,2,3\r\n1,2,15", failures.Truncated),  # was it 15.5?
-        (b"# 3 objects\r\nra,dec,mag\r\n1,2,3\r\n1,2,15\r\n", failures.Incomplete),
-        (b"# 2 objects\r\nra,dec,mag\r\n1,2,3\r\n1,2,15\r\n", None),
-    ],
-)
-def test_the_end_of_an_answer_without_length(body, error):
-    if error is None:
-        assert len(stsci_catalogs.parse(body, "s", "http://x")) == 2
-        return
-    with pytest.raises(error):
-        stsci_catalogs.parse(body, "s", "http://x")
 
 
 def test_names_of_columns_in_capitals_in_any_order_and_more_of_them(client, tmp_path):

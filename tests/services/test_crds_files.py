@@ -8,6 +8,7 @@ from astropy.io import fits
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.services import crds_files, failures
+from snakedriz.settings.configuration import Services
 
 BODY = (b"SIMPLE  =" + b"q" * 5760)[:5760]
 SHA1 = hashlib.sha1(BODY).hexdigest()
@@ -48,7 +49,7 @@ def crds(sha1=SHA1):
 
 def run(server, client, exposure, cache, folders=None):
     files = crds_files.wanted([exposure])
-    return crds_files.fetch(files, folders or {}, cache, {"crds": server.url}, {}, client)
+    return crds_files.fetch(files, folders or {}, cache, Services(crds=server.url), {}, client)
 
 
 def test_missing_files_are_fetched_once(client, tmp_path, exposure):
@@ -84,7 +85,7 @@ def test_files_of_the_user_come_first_without_a_connection(client, tmp_path, exp
 def test_best_by_context(client, exposure):
     answer, _ = crds()
     with serve(answer) as server:
-        found = crds_files.current([exposure], "latest", {"crds": server.url}, {}, client)
+        found = crds_files.current([exposure], "latest", Services(crds=server.url), {}, client)
         (request,) = [r for r in server.asked if "best" in r.path]
     assert [(f.keyword, f.variable, f.name) for f in found] == [("IDCTAB", "jref", "new_idc.fits")]
     assert json.loads(request.body)["params"][0] == "hst_1234.pmap"

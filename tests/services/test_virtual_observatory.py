@@ -10,8 +10,9 @@ from astropy.table import Table
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
 from snakedriz.catalogs import reference
+from snakedriz.geometry import Cone
 from snakedriz.services import catalogs, failures
-from snakedriz.services.area import Cone
+from snakedriz.settings.configuration import Services
 
 CONE = Cone(10.0, -60.0, 0.05)
 GAIA = Table({
@@ -71,7 +72,7 @@ class Gaia:
 
 
 def fetch_gaia(server, client, path):
-    return catalogs.fetch(path, "GAIADR3", "gaia", CONE, {"tap": server.url + "/tap"}, {}, client)
+    return catalogs.fetch(path, "GAIADR3", "gaia", CONE, Services(tap=server.url + "/tap"), {}, client)
 
 
 def test_gaia(client, tmp_path):
@@ -155,7 +156,7 @@ def vizier(request):
 
 
 def fetch_vizier(server, client, path):
-    return catalogs.fetch(path, "2MASS", "vizier", CONE, {"vizier": server.url}, {}, client)
+    return catalogs.fetch(path, "2MASS", "vizier", CONE, Services(vizier=server.url), {}, client)
 
 
 def test_vizier(client, tmp_path):

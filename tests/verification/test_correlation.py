@@ -69,12 +69,12 @@ def test_errors_hold_for_galaxies(tmp_path):
     for seed in range(40):
         scene = Scene(shape=(360, 360), stars=0, galaxies=40, seed=300 + seed, jitter=0.0)
         frames = read(scene, tmp_path)
-        row = registration.measure(frames, frame_stars.of_frames(frames, numbers()), numbers())["exposures"][0]
+        row = registration.measure(frames, frame_stars.of_frames(frames, numbers()), numbers()).exposures[0]
         for axis in "xy":
-            if row[f"d{axis}"] is not None:
+            if (shift := getattr(row, f"d{axis}")) is not None:
                 n += 1
-                inside += abs(row[f"d{axis}"]) < row[f"d{axis}_err"]
-                inside95 += abs(row[f"d{axis}"]) < row[f"d{axis}_err95"]
+                inside += abs(shift) < getattr(row, f"d{axis}_err")
+                inside95 += abs(shift) < getattr(row, f"d{axis}_err95")
     assert n >= 65
     # 80 values: 3 sigma of the binomial are 0.16 at 0.683 and 0.07 at 0.95
     assert 0.53 < inside / n < 0.84

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import itertools
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
-from helpers.drizzled import SCALE, Scene, write
-from scipy import ndimage
-from snakedriz.artefacts import untyped
+from helpers.drizzled import SCALE, SOLUTION, Scene, write
+from snakedriz.artefacts.base import plain
+from snakedriz.artefacts.drizzlepac_numbers import DrizzlepacNumbers, FocusStatistics
+from snakedriz.artefacts.fit import Fit
+from snakedriz.artefacts.solution import Solution
 from snakedriz.errors import SnakedrizError
-from snakedriz.verification import drizzlepac_numbers, sparse_filters
+from snakedriz.verification import drizzlepac_numbers
 
+EXAMPLES = Path(__file__).parents[1] / "artefacts" / "examples"
 #: Sides large enough for the rebinned window (512 and more) and for the tiled filters to skip tiles.
 SIZE = {"shape": (560, 540), "stars": 120}
 SCENES = {
@@ -91,30 +96,32 @@ def _theirs(haputils, product, paths, sigma):
         return focus, functions.max_overlap_diff(footprint.total_mask, paths, product, scale=1)
 
 
-def _same(ours, theirs):
+def _same(row, key, theirs):
     """Equal to the bit; None stands for what JSON cannot carry."""
-    return ours == untyped.plain(theirs)
+    return row.to_json()[key] == plain(theirs)
 
 
 def _assert_equal(haputils, found, product, paths, sigma):
     functions, _ = haputils
     focus, overlap = _theirs(haputils, product, paths, sigma)
     for key in ("exp", "prod", "stats", "exp_pos", "prod_pos"):
-        assert _same(found["focus"][key], focus[key]), key
+        assert _same(found.focus, key, focus[key]), key
     with np.errstate(all="ignore"):
-        assert found["focus"]["passed"] is bool(functions.evaluate_focus(focus))
-    for row, path in zip(found["overlap"]["exposures"], paths, strict=True):
+        assert found.focus.passed is bool(functions.evaluate_focus(focus))
+    for row, path in zip(found.overlap.exposures, paths, strict=True):
         expected = overlap[path]
         # To the bit, the similarity too: the same sums of float32 in the same order.
         for key in ("distance", "num_sources", "product_num_sources", "focus", "product_focus"):
-            assert _same(row[key], expected[key]), (row["rootname"], key)
+            assert _same(row, key, expected[key]), (row.rootname, key)
         for key in ("focus_pos", "product_focus_pos"):
-            assert row[key] == (None if expected[key] == (None, None) else list(expected[key])), key
+            expected_place = None if expected[key] == (None, None) else list(expected[key])
+            assert row.to_json()[key] == expected_place, key
         for key in ("xslice", "yslice"):
-            assert row[key] == (None if expected[key] is None else [expected[key].start, expected[key].stop]), key
+            limits = None if expected[key] is None else [expected[key].start, expected[key].stop]
+            assert row.to_json()[key] == limits, key
     passed, largest = functions.evaluate_overlap_diffs(overlap)
-    assert found["overlap"]["passed"] is bool(passed)
-    assert _same(found["overlap"]["largest"], largest)
+    assert found.overlap.passed is bool(passed)
+    assert _same(found.overlap, "largest", largest)
     return focus, overlap
 
 
@@ -130,21 +137,20 @@ def test_numbers_are_those_of_haputils(haputils, tmp_path, name, sigma):
                 for hdu in hdul[1:]:
                     if hdu.name == "SCI":
                         hdu.data += np.float32(1.5)
-    found = drizzlepac_numbers.compute(*drizzlepac_numbers.read(*files), sigma)
+    found = drizzlepac_numbers.compute(drizzlepac_numbers.read(*files), sigma)
     product, paths = _drizzlepac_files(*files, tmp_path)
     _assert_equal(haputils, found, product, paths, sigma)
-    json.dumps(found, allow_nan=False)
 
 
 def test_blank_exposure_passes_as_in_haputils(haputils, tmp_path):
     files = write(Scene(**CLEAN), tmp_path)
     with fits.open(files[1], mode="update") as hdul:
         hdul["SCI", 2].data[:] = 0
-    found = drizzlepac_numbers.compute(*drizzlepac_numbers.read(*files), 1.5)
+    found = drizzlepac_numbers.compute(drizzlepac_numbers.read(*files), 1.5)
     focus, _ = _assert_equal(haputils, found, *_drizzlepac_files(*files, tmp_path), 1.5)
-    assert found["overlap"]["exposures"][1]["distance"] == -1
+    assert found.overlap.exposures[1].distance == -1
     assert focus["prod"] == [0.0], "the mask common to all leaves nothing"
-    assert found["verified"]
+    assert found.verified
 
 
 @pytest.mark.parametrize("corner", [(560, 540), (300, 530)])
@@ -163,19 +169,14 @@ def test_similarity_to_default_is_that_of_haputils(haputils, tmp_path, corner):
     assert found == float(expected)
 
 
-def _rows(haputils):
-    """Single, product and statistics of each row to try `evaluate_focus` on."""
-    for product in (0.0, 20.0, 79.0, 81.0, 99.0, 101.0, 115.0, 1e4):
-        for std in (0.0, 0.5, 0.53, 5.0, 30.0, 120.0):
-            yield product, {"mean": 100.0, "std": std, "min": 90.0, "max": 110.0}
-
-
 def test_focus_verdict_is_that_of_haputils(haputils):
     functions, _ = haputils
     verdicts = set()
-    for product, stats in _rows(haputils):
+    products, spreads = (0.0, 20.0, 79.0, 81.0, 99.0, 101.0, 115.0, 1e4), (0.0, 0.5, 0.53, 5.0, 30.0, 120.0)
+    for product, std in itertools.product(products, spreads):
+        stats = FocusStatistics(mean=100.0, std=std, min=90.0, max=110.0)
         with np.errstate(all="ignore"):
-            expected = bool(functions.evaluate_focus({"stats": stats, "prod": [product]}))
+            expected = bool(functions.evaluate_focus({"stats": stats.to_json(), "prod": [product]}))
         assert drizzlepac_numbers.evaluate_focus(product, stats)[0] is expected, (product, stats)
         verdicts.add(expected)
     assert verdicts == {True, False}
@@ -183,12 +184,12 @@ def test_focus_verdict_is_that_of_haputils(haputils):
 
 def test_blur_passes_the_focus_check_where_its_limit_underflows():
     """B2: with a standard deviation below 0.0053 of the mean the lower limit is -inf."""
-    stats = {"mean": 100.0, "std": 0.5, "min": 99.0, "max": 101.0}
-    passed, z = drizzlepac_numbers.evaluate_focus(10.0, stats)
+    passed, z = drizzlepac_numbers.evaluate_focus(10.0, FocusStatistics(mean=100.0, std=0.5, min=99.0, max=101.0))
     assert passed
     assert z["lowest"] == -np.inf
-    assert not drizzlepac_numbers.evaluate_focus(10.0, {**stats, "std": 0.6})[0]
-    assert drizzlepac_numbers.evaluate_focus(10.0, {**stats, "std": 0.0})[0]
+    for std, passed in ((0.6, False), (0.0, True)):
+        stats = FocusStatistics(mean=100.0, std=std, min=99.0, max=101.0)
+        assert drizzlepac_numbers.evaluate_focus(10.0, stats)[0] is passed
 
 
 def test_no_displacement_fails(tmp_path):
@@ -204,11 +205,11 @@ def test_no_displacement_fails(tmp_path):
             **CLEAN | {"rays": 0.0}, displaced={1: (float(shift), 0.0)}, brightest=1e6, faintest=1e5, sky=0.01,
             read_noise=1.0,
         )  # fmt: skip
-        found = drizzlepac_numbers.compute(*drizzlepac_numbers.read(*write(scene, tmp_path)), 1.5)
-        assert (found["verified"], found["quality"]) == (True, 0)
-        assert found["overlap"]["largest"] < 0.5
-        hamming[shift] = max(row["hamming"] for row in found["overlap"]["exposures"])
-        focus[shift] = found["focus"]["prod"][0] / found["focus"]["stats"]["mean"]
+        found = drizzlepac_numbers.compute(drizzlepac_numbers.read(*write(scene, tmp_path)), 1.5)
+        assert (found.verified, found.quality) == (True, 0)
+        assert found.overlap.largest < 0.5
+        hamming[shift] = max(row.hamming for row in found.overlap.exposures)
+        focus[shift] = found.focus.prod[0] / found.focus.stats.mean
     assert hamming[0] < 0.01
     assert [hamming[shift] for shift in (1, 2, 3)] == pytest.approx([0.13, 0.27, 0.40], rel=0.25)
     assert focus[0] == pytest.approx(1.0, abs=0.01)
@@ -217,8 +218,8 @@ def test_no_displacement_fails(tmp_path):
 
 def test_cosmic_rays_fail_aligned_visits(tmp_path):
     """Rays in the singles that the product lacks count as sources: an aligned visit of 120 stars is not verified."""
-    found = drizzlepac_numbers.compute(*drizzlepac_numbers.read(*write(SCENES["aligned"], tmp_path)), 1.5)
-    assert (found["verified"], found["quality"]) == (False, 3)
+    found = drizzlepac_numbers.compute(drizzlepac_numbers.read(*write(SCENES["aligned"], tmp_path)), 1.5)
+    assert (found.verified, found.quality) == (False, 3)
 
 
 def test_negative_net_flux_passes():
@@ -244,34 +245,34 @@ def _pair(tmp_path, **changes):
 def test_quality_codes(tmp_path):
     """0 verified, +3 not verified or unlike the default, and 6 both (B3, B37)."""
     good = _pair(tmp_path)
-    assert drizzlepac_numbers.compute(*good, 1.5)["quality"] == 0
-    product = np.nan_to_num(good[0])
-    alike = drizzlepac_numbers.compute(*good, 1.5, default_product=product)
-    assert (alike["quality"], alike["similarity_to_default"]["index"]) == (0, 0.0)
-    unlike = drizzlepac_numbers.compute(*good, 1.5, default_product=3 * product)
-    assert (unlike["verified"], unlike["quality"]) == (True, 3)
-    assert unlike["similarity_to_default"]["index"] == pytest.approx(2, rel=1e-5)
+    assert drizzlepac_numbers.compute(good, 1.5).quality == 0
+    product = np.nan_to_num(good.product)
+    alike = drizzlepac_numbers.compute(good, 1.5, default_product=product)
+    assert (alike.quality, alike.similarity_to_default.index) == (0, 0.0)
+    unlike = drizzlepac_numbers.compute(good, 1.5, default_product=3 * product)
+    assert (unlike.verified, unlike.quality) == (True, 3)
+    assert unlike.similarity_to_default.index == pytest.approx(2, rel=1e-5)
     rays = drizzlepac_numbers.read(*write(SCENES["aligned"], tmp_path))
-    assert drizzlepac_numbers.compute(*rays, 1.5)["quality"] == 3
-    failed = drizzlepac_numbers.compute(*rays, 1.5, default_product=rays[0])
-    assert (failed["verified"], failed["quality"]) == (False, 6)
+    assert drizzlepac_numbers.compute(rays, 1.5).quality == 3
+    failed = drizzlepac_numbers.compute(rays, 1.5, default_product=rays.product)
+    assert (failed.verified, failed.quality) == (False, 6)
 
 
 def test_focus_is_consulted_only_for_fits_of_few_matches(tmp_path):
     smeared = _pair(tmp_path, displaced={1: (3.0, 0.0)})
-    found = drizzlepac_numbers.compute(*smeared, 1.5)
-    assert (found["focus"]["passed"], found["overlap"]["focus_consulted"], found["verified"]) == (False, False, True)
+    found = drizzlepac_numbers.compute(smeared, 1.5)
+    assert (found.focus.passed, found.overlap.focus_consulted, found.verified) == (False, False, True)
     for number, fraction in ((9, 0.5), (50, 0.09)):
-        found = drizzlepac_numbers.compute(*smeared, 1.5, smeared[0], number, fraction)
-        assert (found["overlap"]["focus_consulted"], found["verified"], found["quality"]) == (True, False, 6)
-    assert drizzlepac_numbers.compute(*smeared, 1.5, smeared[0], 10, 0.1)["verified"]
+        found = drizzlepac_numbers.compute(smeared, 1.5, smeared.product, number, fraction)
+        assert (found.overlap.focus_consulted, found.verified, found.quality) == (True, False, 6)
+    assert drizzlepac_numbers.compute(smeared, 1.5, smeared.product, 10, 0.1).verified
 
 
 def test_single_exposure_is_verified_unseen(tmp_path):
     files = write(Scene(**SIZE, exptimes=(500.0,), flags="none"), tmp_path)
-    image, singles, exptimes, roots = drizzlepac_numbers.read(*files)
-    found = drizzlepac_numbers.compute(image, singles, exptimes, roots, 1.5, 3 * image)
-    assert (found["focus"], found["overlap"], found["verified"], found["quality"]) == (None, None, True, 3)
+    images = drizzlepac_numbers.read(*files)
+    found = drizzlepac_numbers.compute(images, 1.5, 3 * images.product)
+    assert (found.focus, found.overlap, found.verified, found.quality) == (None, None, True, 3)
 
 
 def test_what_stops_drizzlepac_is_not_verified(haputils, tmp_path):
@@ -279,75 +280,40 @@ def test_what_stops_drizzlepac_is_not_verified(haputils, tmp_path):
     files = write(Scene(**SIZE), tmp_path)
     with fits.open(files[1], mode="update") as hdul:
         hdul["SCI", 3].data[:, np.arange(540) != 200] = 0
-    found = drizzlepac_numbers.compute(*drizzlepac_numbers.read(*files), 1.5)
-    assert (found["verified"], found["quality"]) == (False, None)
-    assert "jtest03q" in found["verdict"]
+    found = drizzlepac_numbers.compute(drizzlepac_numbers.read(*files), 1.5)
+    assert (found.verified, found.quality) == (False, None)
+    assert "jtest03q" in found.verdict
     with pytest.raises(ValueError, match="zero-size array"):
         _theirs(haputils, *_drizzlepac_files(*files, tmp_path), 1.5)
 
 
-@pytest.mark.parametrize("sigma", [1.5, 3.0])
-def test_tiled_filters_give_the_bits_of_whole_frames(sigma):
-    """Noise, stars at the very edges and corners, and masks: against scipy on the whole frame."""
-    rng = np.random.default_rng(3)
-    for shape in ((700, 650), (70, 900), (40, 40)):
-        image = rng.normal(0, 1, shape).astype(np.float32)
-        for y, x in ((0, 0), (shape[0] - 1, 5), (shape[0] // 2, shape[1] - 1), (30, 31), (12, 33)):
-            image[y, x] += rng.uniform(300, 400)
-        mask = rng.uniform(size=shape) > 0.01
-        mask[0, 0] = rng.uniform() > 0.5
-        whole = np.abs(ndimage.gaussian_laplace(np.where(mask, image, np.float32(0)), sigma))
-        found = sparse_filters.log_peak(image, mask, sigma, sparse_filters.Tiles.of(image))
-        assert found == (whole.max(), np.unravel_index(np.argmax(whole), shape))
-        for smooth in (False, True):
-            blurred = ndimage.uniform_filter(image, 5) * np.float32(10)
-            filtered = ndimage.median_filter(blurred, size=5) if smooth else blurred
-            left = np.clip(filtered - np.float32(25), 0, None)
-            expected = ndimage.gaussian_laplace(left, 3.0) < 0
-            assert expected.any()
-            assert np.array_equal(sparse_filters.sources(blurred, np.float32(25), smooth, 3.0), expected)
-
-
-@pytest.mark.parametrize("iterations", [-1, 0, 1, 3, 20])
-def test_clipped_stats_are_astropys(iterations):
-    from astropy.stats import sigma_clipped_stats
-
-    rng = np.random.default_rng(4)
-    sky = rng.normal(0, 1, 200_001).astype(np.float32)
-    sky[:3000] = rng.uniform(5, 500, 3000)
-    for values in (sky, np.maximum(sky, 0), sky + np.float32(7), np.minimum(sky, 1)):
-        expected = sigma_clipped_stats(values, sigma=3.0, maxiters=iterations)
-        assert sparse_filters.clipped_stats(values, 3.0, iterations) == expected
-
-
-def test_artefact_fits_its_schema(tmp_path):
+def test_what_becomes_of_a_candidate(tmp_path):
     files = write(Scene(**SIZE), tmp_path)
-    solution = {"candidate": "aposteriori", "outcome": "ok", "reason": "", "wcsname": "IDC_x-FIT_REL_GAIAeDR3"}
-    fit = {"exposures": [{"nmatches": 9}], "reference": {"rows": 12}}
-    found = drizzlepac_numbers.assess(*files, solution, "ACS", "WFC", files[0], fit)
-    untyped.write(tmp_path / "drizzlepac.json", found)
-    assert found["overlap"]["focus_consulted"]
-    assert (found["overlap"]["num_sources"], found["overlap"]["fraction_matched"]) == (9, 0.75)
-    assert found["sigma_px"] == 1.5
-    missing = {"candidate": "apriori", "outcome": "not_applicable", "reason": "no headerlet", "wcsname": ""}
+    fit = Fit.read(EXAMPLES / "fit.json")
+    first = fit.exposures[0].model_copy(update={"nmatches": 9})
+    fit = fit.model_copy(
+        update={"exposures": [first], "reference": fit.reference.model_copy(update={"rows": 12})}
+    )  # fmt: skip
+    found = drizzlepac_numbers.assess(*files, SOLUTION, "ACS", "WFC", files[0], fit)
+    assert found.computed
+    assert found.overlap.focus_consulted
+    assert (found.overlap.num_sources, found.overlap.fraction_matched) == (9, 0.75)
+    assert found.sigma_px == 1.5
+    assert DrizzlepacNumbers.parse(found.to_json(), "drizzlepac.json") == found
+    missing = Solution.read(EXAMPLES / "solution_not_applicable.json")
     found = drizzlepac_numbers.assess(None, None, missing, "ACS", "WFC")
-    assert found == {
-        "schema": "drizzlepac/1",
-        "candidate": "apriori",
+    assert found.to_json() == {
+        "schema": "drizzlepac_numbers/1",
+        "candidate": missing.candidate,
         "outcome": "not_applicable",
-        "reason": "no headerlet",
+        "reason": missing.reason,
     }
-    untyped.write(tmp_path / "drizzlepac.json", found)
-    with pytest.raises(SnakedrizError):
-        untyped.write(tmp_path / "drizzlepac.json", {**found, "verified": True})
-    with pytest.raises(SnakedrizError):
-        untyped.write(tmp_path / "drizzlepac.json", {**found, "outcome": "ok"})
 
 
 def test_unknown_detector_and_shapes_are_refused(tmp_path):
     assert drizzlepac_numbers.focus_sigma("WFC3", "IR") == 2.0
     with pytest.raises(SnakedrizError, match="STIS/CCD"):
         drizzlepac_numbers.focus_sigma("STIS", "CCD")
-    image, singles, exptimes, roots = _pair(tmp_path)
+    images = _pair(tmp_path)
     with pytest.raises(SnakedrizError, match="one grid"):
-        drizzlepac_numbers.compute(image[1:], singles, exptimes, roots, 1.5)
+        drizzlepac_numbers.compute(dataclasses.replace(images, product=images.product[1:]), 1.5)

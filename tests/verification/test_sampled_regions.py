@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.drizzled import Scene, numbers, write
 from snakedriz.verification import frame_stars, frames, registration, similarity
-from snakedriz.verification.sampled_regions import CELL, CORE, MOST, PAD, Tiles, choose
+from snakedriz.verification.sampled_regions import CELL, CORE, MOST, PAD, SampledRegions, choose
 
 SETTINGS = numbers()
 SHAPE = (2500, 2700)  # 6.7 Mpx; the mosaic has 4.2
@@ -22,7 +22,7 @@ def _spots(shape, positions):
 def test_small_frames_are_looked_at_whole():
     image = np.arange(12.0, dtype=">f4").reshape(3, 4)
     whole = choose((3, 4), [image, image], [image > 0, image > 0])
-    assert whole == Tiles((3, 4))
+    assert whole == SampledRegions((3, 4))
     np.testing.assert_array_equal(whole.cut(image), image)
     assert whole.cut(image).dtype.isnative
     np.testing.assert_array_equal(whole.cut(image, (1, -1)), [[0, 4, 5, 6], [0, 8, 9, 10], [0, 0, 0, 0]])
@@ -32,7 +32,7 @@ def test_small_frames_are_looked_at_whole():
 def test_every_pixel_of_a_tile_maps_back_to_its_place():
     rng = np.random.default_rng(1)
     frame = rng.normal(size=(1000, 1100)).astype(np.float32)
-    tiles = Tiles(frame.shape, ((0, 0), (240, 480), (720, 720), (480, 0), (720, 240)))
+    tiles = SampledRegions(frame.shape, ((0, 0), (240, 480), (720, 720), (480, 0), (720, 240)))
     mosaic = tiles.cut(frame)
     assert mosaic.shape == (2 * CELL, 3 * CELL)
     for cell, corner in zip(tiles.cells(), tiles.corners, strict=True):
@@ -79,15 +79,15 @@ def test_shift_and_rotation_are_those_of_the_whole_frame(large):
     found = frames.prepare(frames.read(*large, threads=2), SETTINGS["log_sigma_px"])
     assert found.product.shape == (7 * CELL, 7 * CELL)
     lists = frame_stars.of_frames(found, SETTINGS)
-    rows = registration.measure(found, lists, SETTINGS)["exposures"]
-    assert rows[2]["method"] == "sources"
-    assert rows[2]["nmatches"] > 120
+    rows = registration.measure(found, lists, SETTINGS).exposures
+    assert rows[2].method == "sources"
+    assert rows[2].nmatches > 120
     # The stars' middle is not the axis of rotation: 0.01 deg of 150 px are 0.026 px
-    assert rows[2]["dx"] == pytest.approx(0.3, abs=4 * rows[2]["dx_err"] + 0.026)
-    assert rows[2]["dy"] == pytest.approx(-0.2, abs=4 * rows[2]["dy_err"] + 0.026)
-    assert rows[2]["rotation_deg"] == pytest.approx(0.01, abs=4 * rows[2]["rotation_deg_err"])
-    assert rows[2]["rotation_deg_err"] < 0.001
-    assert all(abs(rows[i]["rotation_deg"]) < 4 * rows[i]["rotation_deg_err"] + 1e-3 for i in (0, 1, 3))
+    assert rows[2].dx == pytest.approx(0.3, abs=4 * rows[2].dx_err + 0.026)
+    assert rows[2].dy == pytest.approx(-0.2, abs=4 * rows[2].dy_err + 0.026)
+    assert rows[2].rotation_deg == pytest.approx(0.01, abs=4 * rows[2].rotation_deg_err)
+    assert rows[2].rotation_deg_err < 0.001
+    assert all(abs(rows[i].rotation_deg) < 4 * rows[i].rotation_deg_err + 1e-3 for i in (0, 1, 3))
     assert all(len(set(map(tuple, one.positions))) == len(one) for one in lists)  # pads give nothing twice
 
 
@@ -102,5 +102,5 @@ def test_threads_change_nothing(large):
 def test_a_product_is_like_itself_in_tiles(large):
     found = frames.prepare(frames.read(*large), SETTINGS["log_sigma_px"])
     same = similarity.to_default(found, large[0], SETTINGS)
-    assert same["shift_px"] == [0.0, 0.0]
-    assert same["index"] == 0.0
+    assert same.shift_px == [0.0, 0.0]
+    assert same.index == 0.0

@@ -1,5 +1,6 @@
 """Another workflow uses this one as a module: under other names, with a prefix, and with a configuration of its own."""
 
+import re
 import shutil
 
 import pytest
@@ -27,6 +28,17 @@ rule sizes:
         "sizes.txt",
     shell:
         "wc -c {{input}} > {{output}}"
+"""
+
+
+DEPLOYED = """
+configfile: "config/config.yaml"
+
+module snakedriz:
+    snakefile: "{snakefile}"
+    config: config
+
+use rule * from snakedriz
 """
 
 
@@ -78,3 +90,22 @@ def test_its_targets_and_its_errors_are_there(folders):
     wrong = run_outer(outer, "-n", "--config", "hst={keeep: all}")
     assert wrong.code != 0
     assert "did you mean `keep`?" in wrong.output
+
+
+def test_what_snakedeploy_writes_works(folders, tmp_path):
+    """A copy of the folder config/, and a workflow that takes all rules under their names, with all of the keys."""
+    own, _ = folders
+    shutil.copytree(workflow.ROOT / "config", tmp_path / "config")
+    (tmp_path / "data").symlink_to(own / "data")
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow/Snakefile").write_text(DEPLOYED.format(snakefile=workflow.ROOT / "Snakefile"))
+    jobs = []
+    for snakefile in ("workflow/Snakefile", workflow.ROOT / "Snakefile"):
+        done = workflow.run_command(tmp_path, "-s", str(snakefile), "-n")
+        assert done.code == 0, done.tail
+        jobs.append(dict(re.findall(r"^(\w+) +(\d+)$", done.output, flags=re.M)))
+    assert jobs[0] == jobs[1]
+    assert jobs[0]["all"] == "1"
+    catalogue = yaml.safe_load((workflow.ROOT / ".snakemake-workflow-catalog.yml").read_text())
+    assert catalogue["usage"]["software-stack-deployment"]["conda"] is True
+    assert (workflow.ROOT / "config/README.md").exists()

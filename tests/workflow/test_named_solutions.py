@@ -6,7 +6,7 @@ import re
 import pytest
 from astropy.io import fits
 from helpers import workflow
-from snakedriz.candidates import stages
+from snakedriz.candidates import default
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
@@ -24,9 +24,9 @@ PROMOTION = {"rank": ["hsc30", "default"], "drizzlepac_numbers": False}
 def corrected(truth, path, wcsname, north=0.0):
     """The headerlet of a solution that leaves the simulation's (30, -20) mas, and `north` arcsec more, to the truth."""
     found = {ExposureKey.parse(path): skeleton.from_exposure(path)}
-    stages.default(found, {"jref": str(truth.ref)})
+    default.make(found, {"jref": str(truth.ref)})
     exposure = found[ExposureKey.parse(path)]
-    guide_star_offsets.apply_offsets(exposure, guide_star_offsets.read_offsets(truth.offsets)[path.stem[:9]], wcsname)
+    guide_star_offsets.apply_offset(exposure, guide_star_offsets.read_offsets(truth.offsets)[path.stem[:9]], wcsname)
     for chip in (1, 2):
         exposure["SCI", chip].header["CRVAL2"] += north / 3600
     return headerlets.make(exposure, f"{path.stem[:9]}_{wcsname}-hlet.fits")

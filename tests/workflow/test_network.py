@@ -249,7 +249,7 @@ def test_exposures_that_came_later_are_asked_for_or_said(online, cut_off, tmp_pa
         configure(tmp_path, {}, associations=[*early, *late], network=False)
         offline = run(tmp_path, *target)
         assert offline.code != 0
-        assert f"were fetched before {', '.join(late)} came" in offline.output
+        assert f"do not cover {', '.join(late)}, which were added later" in offline.output
         configure(tmp_path, services, associations=[*early, *late])
         asked = {key: len(server.asked) for key, server in servers.items()}
         done = run(tmp_path, *target)

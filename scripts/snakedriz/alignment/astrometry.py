@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from snakedriz.alignment import matching, star_motions
 from snakedriz.alignment.cross_validation import Unit, cross_validate
 from snakedriz.alignment.exposure_sources import ExposureSources
-from snakedriz.alignment.linear_fit import Array, align, limits
+from snakedriz.alignment.linear_fit import Array, align
 from snakedriz.alignment.relative_alignment import tie
 from snakedriz.alignment.tangent_plane import Member, Plane, inside, merge, place
+from snakedriz.geometry import rotation
+from snakedriz.statistics import limits
 
 SCHEMA = "astrometry/1"
 _LEAST_LINEAR = 6  # stars for rotation and scale besides the offset: three times the unknowns
@@ -237,7 +239,7 @@ class _Against:
             "offset_mas": [float(v) for v in offset],
             "error_mas": error,
             "error95_mas": error95,
-            "rotation_deg": -_angle(fit.matrix) if linear else None,
+            "rotation_deg": -math.degrees(rotation(fit.matrix)) if linear else None,
             "rotation_error_deg": math.degrees(turn) if turn is not None else None,
             "scale": 1.0 / math.sqrt(abs(float(np.linalg.det(fit.matrix)))) if linear else None,
             "scale_error": turn,
@@ -264,10 +266,6 @@ class _Against:
         return cross_validate(units, self.ref, self.ref_error, names, geometry, self.options, scale)
 
 
-def _angle(matrix: Array) -> float:
-    return math.degrees(math.atan2(matrix[1, 0] - matrix[0, 1], float(np.trace(matrix))))
-
-
 _RELATIVE = ("nmatches", "offset_mas", "offset_px", "error_mas", "error95_mas", "rotation_deg", "scale", "rms_mas")
 
 
@@ -288,7 +286,7 @@ def _relative(plane: Plane, members: Sequence[Member], options: Mapping[str, Any
     px = plane.scale * 1000.0
     # The plane's origin is the middle of the field; there a correction is its shift.
     centre = np.mean([member.shift for member in tied], axis=0) if tied else np.zeros(2)
-    angle = float(np.mean([_angle(member.matrix) for member in tied])) if tied else 0.0
+    angle = float(np.mean([math.degrees(rotation(member.matrix)) for member in tied])) if tied else 0.0
     rows: list[dict[str, Any]] = []
     away: list[Array] = []
     for member in members:
@@ -310,7 +308,7 @@ def _relative(plane: Plane, members: Sequence[Member], options: Mapping[str, Any
                 "offset_px": [float(v) for v in offset],
                 "error_mas": known["error_px"] * px,
                 "error95_mas": known["error95_px"] * px,
-                "rotation_deg": angle - _angle(member.matrix),
+                "rotation_deg": angle - math.degrees(rotation(member.matrix)),
                 "scale": 1.0 / known["scale"],
                 "rms_mas": known["rms_px"] * px,
             }

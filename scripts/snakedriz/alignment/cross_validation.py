@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz.alignment.linear_fit import PARAMETERS, Array, LinearFit, align, limits
+from snakedriz.alignment.linear_fit import PARAMETERS, Array, LinearFit, align
+from snakedriz.statistics import limits
 
 MOST_FOLDS = 10
 

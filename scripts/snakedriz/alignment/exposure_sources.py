@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from astropy.io import fits
 from astropy.table import Table
 
+from snakedriz.artefacts.inventory import ExposureRecord, Inventory
 from snakedriz.exposures import field
 from snakedriz.fits_headers.rootnames import ExposureKey
 
@@ -39,7 +39,7 @@ class ExposureSources:
 
 
 def collect(
-    inventory: Mapping[str, Any],
+    inventory: Inventory,
     skeletons: Mapping[ExposureKey, fits.HDUList],
     tables: Sequence[str],
     not_alignable: bool = False,
@@ -48,8 +48,7 @@ def collect(
 
     Parameters
     ----------
-    inventory : mapping
-        "inventory/1".
+    inventory : Inventory
     skeletons : mapping
         As `snakedriz.exposures.skeleton.read_bundle` returns them.
     tables : sequence of str
@@ -59,18 +58,18 @@ def collect(
     """
     paths = {Path(path).stem: path for path in tables}
 
-    def sources(e: Mapping[str, Any]) -> Table:
-        table = Table.read(paths[e["rootname"]])
-        return table if e["alignable"] else table[:0]
+    def sources(e: ExposureRecord) -> Table:
+        table = Table.read(paths[e.rootname])
+        return table if e.alignable else table[:0]
 
     return [
         ExposureSources(
-            e["rootname"],
-            skeletons[ExposureKey(e["rootname"], inventory["verification_kind"])],
+            e.rootname,
+            skeletons[ExposureKey(e.rootname, str(inventory.verification_kind))],
             sources(e),
-            float(e["exptime"]),
+            float(e.exptime or 0.0),
             field.epoch(e),
         )
-        for e in inventory["exposures"]
-        if e["used"] and (e["alignable"] or not_alignable)
+        for e in inventory.used
+        if e.alignable or not_alignable
     ]

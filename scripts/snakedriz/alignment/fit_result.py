@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snakedriz.alignment import matching
-from snakedriz.alignment.linear_fit import LinearFit, limits
+from snakedriz.alignment.linear_fit import LinearFit
 from snakedriz.alignment.relative_alignment import remaining_offsets
 from snakedriz.alignment.tangent_plane import Member, Plane, inside, merge
 from snakedriz.files import number
+from snakedriz.geometry import rotation
+from snakedriz.statistics import limits
 
 if TYPE_CHECKING:
     from snakedriz.alignment.fitting import Fit
@@ -105,7 +107,7 @@ def describe(work: Fit, out: dict[str, Any]) -> None:
         match = _final_matches(work, member, rows_used)
         everything.append(match)
         moved = member.moved
-        angle = math.degrees(math.atan2(member.matrix[1, 0] - member.matrix[0, 1], float(np.trace(member.matrix))))
+        angle = math.degrees(rotation(member.matrix))
         out["exposures"].append(
             {
                 "rootname": member.rootname,

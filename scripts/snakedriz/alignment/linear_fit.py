@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,25 +21,6 @@ from snakedriz.alignment.matching import Match
 Array = NDArray[np.float64]
 #: Unknowns of each geometry.
 PARAMETERS = {"shift": 2, "rshift": 3, "rscale": 4, "general": 6}
-
-
-@cache
-def half_width(freedom: int, level: float) -> float:
-    """Half-width of the central interval of Student's t that holds the share `level`; 68.27 per cent is "1 sigma"."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.5 + level / 2.0, max(freedom, 1)))
-
-
-def limits(error: float, freedom: int, floor: float = 0.0) -> tuple[float, float]:
-    """Return the half-widths that hold 68.27 and 95 per cent, for a standard error with `freedom` degrees of freedom.
-
-    `floor` is a further error (1 sigma, in the unit of `error`) that no number of stars removes.
-    """
-    return (
-        math.hypot(error * half_width(freedom, 0.6827), floor),
-        math.hypot(error * half_width(freedom, 0.95), 1.96 * floor),
-    )
 
 
 @dataclass

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snakedriz.alignment import matching
-from snakedriz.alignment.linear_fit import align, limits
+from snakedriz.alignment.linear_fit import align
 from snakedriz.alignment.tangent_plane import Member, merge
+from snakedriz.geometry import rotation
+from snakedriz.statistics import limits
 
 Array = NDArray[np.float64]
 
@@ -101,7 +103,7 @@ def tie(members: Sequence[Member], settings: Mapping[str, Any]) -> list[Member]:
 
 def _hold_frame(tied: Sequence[Member]) -> None:
     """Take the median rotation, scale and shift out of all corrections."""
-    turn = float(np.median([_turn(m.matrix) for m in tied]))
+    turn = float(np.median([rotation(m.matrix) for m in tied]))
     size = float(np.median([np.sqrt(abs(np.linalg.det(m.matrix))) for m in tied]))
     back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) / size
     for member in tied:
@@ -109,10 +111,6 @@ def _hold_frame(tied: Sequence[Member]) -> None:
     common = np.median([member.moved for member in tied], axis=0)
     for member in tied:
         member.correct(np.eye(2), -common)
-
-
-def _turn(matrix: Array) -> float:
-    return float(np.arctan2(matrix[1, 0] - matrix[0, 1], np.trace(matrix)))
 
 
 def _to_mean_frame(tied: Sequence[Member], settings: Mapping[str, Any]) -> None:
@@ -143,7 +141,7 @@ def _to_mean_frame(tied: Sequence[Member], settings: Mapping[str, Any]) -> None:
         member.relative.update(
             **tied_by,
             shift_px=[float(v) for v in member.moved],
-            rotation_deg=float(np.degrees(_turn(member.matrix))),
+            rotation_deg=float(np.degrees(rotation(member.matrix))),
             scale=float(np.sqrt(abs(np.linalg.det(member.matrix)))),
             reason="",
         )

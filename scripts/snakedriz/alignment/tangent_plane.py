@@ -18,12 +18,13 @@ from snakedriz.alignment import matching
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import science_extensions
+from snakedriz.geometry import chip_corners, mean_direction
 
 Array = NDArray[np.float64]
 
 
 class Plane:
-    """The tangent plane of a visit.
+    """The tangent plane of a visit, as a WCS: tweakwcs corrects chips in a plane that is one.
 
     Parameters
     ----------
@@ -147,12 +148,11 @@ def place(exposures: Sequence[ExposureSources]) -> tuple[Plane, list[Member]]:
         for corrector in own.values():
             nx, ny = corrector.wcs.pixel_shape
             sky.append(np.array(corrector.det_to_world(np.array([(nx - 1) / 2.0]), np.array([(ny - 1) / 2.0]))).ravel())
-        middles.append(_sphere_mean(np.array(sky)))
+        middles.append(np.array(mean_direction(np.array(sky))))
     # The finest detector's, so that tolerances in px mean at least what they say for every exposure.
     scales = [_pixel_scale(next(iter(own.values()))) for own in chips]
     scale = min(scales)
-    ra, dec = _sphere_mean(np.array(middles))
-    plane = Plane(float(ra), float(dec), scale)
+    plane = Plane(*mean_direction(np.array(middles)), scale)
     members = []
     for exposure, own, middle, own_scale in zip(exposures, chips, middles, scales, strict=True):
         table = exposure.sources
@@ -190,15 +190,7 @@ def _pixel_scale(corrector: Any) -> float:
 
 
 def _outline(plane: Plane, corrector: Any) -> Array:
-    nx, ny = corrector.wcs.pixel_shape
-    corners = np.array([(-0.5, -0.5), (nx - 0.5, -0.5), (nx - 0.5, ny - 0.5), (-0.5, ny - 0.5)])
-    return plane.from_sky(*corrector.det_to_world(*corners.T))
-
-
-def _sphere_mean(sky: Array) -> Array:
-    ra, dec = np.radians(sky).T
-    vector = np.array([(np.cos(dec) * np.cos(ra)).mean(), (np.cos(dec) * np.sin(ra)).mean(), np.sin(dec).mean()])
-    return np.degrees([np.arctan2(vector[1], vector[0]) % (2 * np.pi), np.arctan2(vector[2], np.hypot(*vector[:2]))])
+    return plane.from_sky(*corrector.det_to_world(*chip_corners(*corrector.wcs.pixel_shape).T))
 
 
 @dataclass

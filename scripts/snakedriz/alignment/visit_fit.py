@@ -21,13 +21,14 @@ from snakedriz import settings
 from snakedriz.alignment import matching
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.fitting import Fit, NoFitError, run
-from snakedriz.alignment.linear_fit import limits
 from snakedriz.alignment.relative_alignment import tie
 from snakedriz.alignment.tangent_plane import Member, merge
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.guiding import Guiding, donor
 from snakedriz.exposures.skeleton import science_extensions
 from snakedriz.fits_headers.rootnames import ExposureKey
+from snakedriz.statistics import limits
 
 Array = NDArray[np.float64]
 SCHEMA = "visit_fit/1"
@@ -253,7 +254,7 @@ def ties(members: Sequence[Member], tolerance: float, scale: float) -> list[dict
 
 def detector_settings(
     detectors: Mapping[str, Any],
-    inventories: Sequence[Mapping[str, Any]],
+    inventories: Sequence[Inventory],
     skeletons: Mapping[ExposureKey, fits.HDUList],
 ) -> dict[str, Any]:
     """Return the settings of the detector with the finest pixels, whose scale is that of the fit's plane.
@@ -270,7 +271,7 @@ def detector_settings(
     if not inventories:
         return dict(detectors["default"])
 
-    def scale(inventory: Mapping[str, Any]) -> float:
+    def scale(inventory: Inventory) -> float:
         first = next(e["rootname"] for e in inventory["exposures"] if e["used"])
         skeleton = skeletons[ExposureKey(first, inventory["verification_kind"])]
         header = skeleton["SCI", science_extensions(skeleton)[0]].header

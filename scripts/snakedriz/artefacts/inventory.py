@@ -10,6 +10,7 @@ from pydantic import Field
 from snakedriz.artefacts.base import Amount, Artefact, Integer, Number, Record, Sha256, Switch, schema
 
 Kind = Literal["flc", "flt"]
+Origin = Literal["mdriztab", "fallback", "pipeline", "exposure-time ratio", "config"]
 
 
 class ChipRecord(Record):
@@ -22,17 +23,10 @@ class ChipRecord(Record):
     all_zero: Switch | None
 
 
-class ExposureRecord(Record):
-    """One exposure: its files, whether they can be used, and facts of its headers."""
+class HeaderFacts(Record):
+    """What the primary header of an exposure says; null where it says nothing."""
 
     rootname: str
-    raw: str | None = Field(description="path")
-    flt: str | None = Field(description="path; null where it is missing or left aside")
-    flc: str | None = Field(description="path; null where it is missing or left aside")
-    used: Switch = Field(description="goes into the products")
-    alignable: Switch = Field(description="sources are looked for in it")
-    reason: str = Field(description="why not used, or not alignable")
-    warnings: Sequence[str]
     instrument: str | None
     detector: str | None
     filter: str = Field(description="as the FILTER column of MDRIZTAB has it")
@@ -51,9 +45,26 @@ class ExposureRecord(Record):
     d2imfile: str | None
     npolfile: str | None
     mdriztab: str | None
+
+
+class ExposureFacts(HeaderFacts):
+    """What is known of an exposure before anything is decided about it."""
+
     wcsname: str | None = Field(description="of SCI,1, as found")
     all_zero: Switch | None
     chips: Sequence[ChipRecord]
+
+
+class ExposureRecord(ExposureFacts):
+    """One exposure: its files, whether they can be used, and facts of its headers."""
+
+    raw: str | None = Field(description="path")
+    flt: str | None = Field(description="path; null where it is missing or left aside")
+    flc: str | None = Field(description="path; null where it is missing or left aside")
+    used: Switch = Field(description="goes into the products")
+    alignable: Switch = Field(description="sources are looked for in it")
+    reason: str = Field(description="why not used, or not alignable")
+    warnings: Sequence[str]
 
     def file(self, kind: Kind) -> str:
         """Return the path of its calibrated file of a kind; raises `KeyError` if it has none."""
@@ -84,7 +95,7 @@ class DrizzleParameters(Record):
     """Parameters of AstroDrizzle, and where each is from."""
 
     parameters: dict[str, Switch | Amount | str | None]
-    origin: dict[str, Literal["mdriztab", "fallback", "pipeline", "exposure-time ratio", "config"]]
+    origin: dict[str, Origin]
     mdriztab: str | None = Field(description="path of the table used")
 
 

@@ -12,21 +12,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from astropy.io import fits
+from stwcs.wcsutil.headerlet import Headerlet
 
-from snakedriz.artefacts.untyped import plain
-from snakedriz.candidates.stages import not_applicable, solution
+from snakedriz.artefacts.solution import Solution, SolutionExposure
+from snakedriz.candidates import bundle
 from snakedriz.errors import NotApplicable, SnakedrizError
 from snakedriz.exposures.skeleton import Skeletons, science_extensions
 from snakedriz.fits_headers import keywords, wcsnames
 from snakedriz.fits_headers.fast_header import primary_cards
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.wcs import consistency, headerlets, sky_positions, solutions, switching, validation
-from snakedriz.wcs.solutions import ALTERNATE, HEADERLET, PRIMARY, Problem, Solution
+from snakedriz.wcs.solutions import HEADERLET, ORDER, Problem, WcsSolution
 
-_ORDER = {HEADERLET: 0, ALTERNATE: 1, PRIMARY: 2}
+#: Path of a headerlet file, and what it holds, or why it cannot be used.
+_Loaded = tuple[str, Headerlet | str]
 
 
 @dataclass
@@ -34,16 +35,15 @@ class _Found:
     """What one exposure has of what is asked for."""
 
     root: str
-    usable: dict[str, tuple[ExposureKey, Solution]] = field(
-        default_factory=dict
-    )  # by generic name: whose skeleton, record
+    # by generic name: the file that has it, and the solution
+    usable: dict[str, tuple[ExposureKey, WcsSolution]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)  # what matches and cannot be used, each with the reason
     has: list[str] = field(default_factory=list)  # WCSNAMEs of all its solutions
     repaired: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)  # by generic name: the headerlet file it came from
 
 
-def make(candidate: str, wanted: Mapping[str, str], skeletons: Skeletons, files: Sequence[str] = ()) -> dict[str, Any]:
+def make(candidate: str, way: str, text: str, skeletons: Skeletons, files: Sequence[str] = ()) -> Solution:
     """Make one existing solution the active WCS of all exposures of an association.
 
     One solution is taken for each exposure, from its first kind of file that has it, and goes into all of them, FLT as
@@ -54,20 +54,13 @@ def make(candidate: str, wanted: Mapping[str, str], skeletons: Skeletons, files:
     ----------
     candidate : str
         Its name.
-    wanted : mapping
-        One of `alternatives.WAYS` and its text.
+    way, text : str
+        One of `settings.named_solutions.WAYS`, and what is asked for.
     skeletons : dict
-        Skeletons of the input exposures, the preferred kind first; changed in place, and to be
-        thrown away unless the outcome is ok.
+        Skeletons of the input exposures, the preferred kind first; changed in place, to be thrown away unless ok.
     files : sequence of str
         Headerlet files of the folder for these exposures (`headerlets`).
-
-    Returns
-    -------
-    dict
-        The solution in its JSON form.
     """
-    way, text = next(iter(wanted.items()))
     owners: dict[str, list[ExposureKey]] = {}
     for owner in skeletons:
         owners.setdefault(owner.rootname, []).append(owner)
@@ -83,24 +76,24 @@ def make(candidate: str, wanted: Mapping[str, str], skeletons: Skeletons, files:
         name, why = _choose(found, way, text, unreadable)
         exposures = [entry for one in found for entry in _apply(one, name, skeletons, owners[one.root])]
     except NotApplicable as outcome:
-        about = [
-            {"rootname": f.root, "available": sorted(f.usable), "refused": f.refused, "repaired": f.repaired}
+        rows = [
+            SolutionExposure(rootname=f.root, available=sorted(f.usable), refused=f.refused, repaired=f.repaired)
             for f in found
         ]
-        return not_applicable(candidate, outcome.reason, about)
-    active = sorted({entry["wcsname"] for entry in exposures})
-    return plain(solution(candidate, "ok", why, ",".join(active), exposures))
+        return bundle.not_applicable(candidate, outcome.reason, rows)
+    active = sorted({str(exposure.wcsname) for exposure in exposures})
+    return Solution(candidate=candidate, outcome="ok", reason=why, wcsname=",".join(active), exposures=exposures)
 
 
-def _load(files: Sequence[str]) -> tuple[dict[str, list[tuple[str, Any]]], list[str]]:
+def _load(files: Sequence[str]) -> tuple[dict[str, list[_Loaded]], list[str]]:
     """Read headerlet files; returns those of each exposure (or why one is damaged), and what names no exposure."""
-    loaded: dict[str, list[tuple[str, Any]]] = {}
+    loaded: dict[str, list[_Loaded]] = {}
     unreadable = []
     for path in files:
         try:
             root = str(primary_cards(path, ("DESTIM",)).get("DESTIM") or "").strip().lower()
         except SnakedrizError as error:
-            unreadable.append(str(error))
+            unreadable.append(error.reason)
             continue
         if not root:
             unreadable.append(f"{path}: not a headerlet, its primary header lacks DESTIM")
@@ -108,7 +101,9 @@ def _load(files: Sequence[str]) -> tuple[dict[str, list[tuple[str, Any]]], list[
         try:
             loaded.setdefault(root, []).append((path, headerlets.load_whole(path)))
         except SnakedrizError as error:
-            loaded.setdefault(root, []).append((path, f"{error} (repair: take the headerlet from the archive again)"))
+            loaded.setdefault(root, []).append(
+                (path, f"{error.reason} (repair: take the headerlet from the archive again)")
+            )
     return loaded, unreadable
 
 
@@ -117,10 +112,10 @@ def _repair(one: _Found, owner: ExposureKey, skeleton: fits.HDUList) -> None:
     try:
         one.repaired += [f"{owner}: {said}" for said in validation.repair(skeleton)]
     except SnakedrizError as error:
-        raise NotApplicable(f"{owner}: its headerlets could not be repaired: {error}") from error
+        raise NotApplicable(f"{owner}: its headerlets could not be repaired: {error.reason}") from error
 
 
-def _from_files(one: _Found, owner: ExposureKey, skeleton: fits.HDUList, loaded: Sequence[tuple[str, Any]]) -> None:
+def _from_files(one: _Found, owner: ExposureKey, skeleton: fits.HDUList, loaded: Sequence[_Loaded]) -> None:
     """Attach the headerlets of the folder to an exposure and judge each; records what can be used and what not."""
     _repair(one, owner, skeleton)
     records: dict[str, str] = {}
@@ -129,12 +124,12 @@ def _from_files(one: _Found, owner: ExposureKey, skeleton: fits.HDUList, loaded:
             one.refused.append(headerlet)
             continue
         try:
-            record = switching.attach(skeleton, solutions.read(skeleton), headerlet)
+            record = switching.attach(skeleton, validation.inspect(skeleton), headerlet)
         except SnakedrizError as error:
-            one.refused.append(f"{path}: {error}")
+            one.refused.append(f"{path}: {error.reason}")
             continue
         records.setdefault(record.hdrname, path)
-    attached = [s for s in solutions.read(skeleton) if s.where == HEADERLET and s.hdrname in records]
+    attached = [s for s in validation.inspect(skeleton) if s.where == HEADERLET and s.hdrname in records]
     one.has = [s.wcsname for s in attached]
     _sort(one, owner, skeleton, attached, {hdrname: f"{path}: " for hdrname, path in records.items()})
     one.files = {name: records[record.hdrname] for name, (_, record) in one.usable.items()}
@@ -142,9 +137,9 @@ def _from_files(one: _Found, owner: ExposureKey, skeleton: fits.HDUList, loaded:
 
 def _from_exposure(one: _Found, owner: ExposureKey, skeleton: fits.HDUList, way: str, text: str) -> None:
     """Find what is asked for among the solutions of an exposure, its headerlets repaired where they can be."""
-    before = [s for s in solutions.read(skeleton) if s.where == HEADERLET and s.blocked]
+    before = [s for s in validation.inspect(skeleton) if s.where == HEADERLET and s.blocked]
     _repair(one, owner, skeleton)
-    records = solutions.read(skeleton)
+    records = validation.inspect(skeleton)
     left = {s.hdrname for s in records}
     one.has = list(dict.fromkeys([*one.has, *(s.wcsname or s.label for s in records)]))
     # what could not be repaired and was removed (truncated) is still what was asked for
@@ -153,7 +148,7 @@ def _from_exposure(one: _Found, owner: ExposureKey, skeleton: fits.HDUList, way:
     _sort(one, owner, skeleton, matching([*records, *gone], way, text), where)
 
 
-def matching(found: Sequence[Solution], way: str, text: str) -> list[Solution]:
+def matching(found: Sequence[WcsSolution], way: str, text: str) -> list[WcsSolution]:
     """Return the solutions that are asked for, in the order of the file.
 
     A WCSNAME without ``-`` means the distortion model alone: ``IDC_*`` is not ``IDC_x-GSC240``. Upper and lower case
@@ -170,19 +165,19 @@ def matching(found: Sequence[Solution], way: str, text: str) -> list[Solution]:
 
 
 def _sort(
-    one: _Found, owner: ExposureKey, skeleton: fits.HDUList, matched: Sequence[Solution], where: Mapping[str, str]
+    one: _Found, owner: ExposureKey, skeleton: fits.HDUList, matched: Sequence[WcsSolution], where: Mapping[str, str]
 ) -> None:
     """Record of the solutions that match which can be used, by generic name, and why the others cannot."""
-    groups: dict[str, list[Solution]] = {}
+    groups: dict[str, list[WcsSolution]] = {}
     for record in matched:
         problems = [p for p in (*record.problems, *_unfit(skeleton, record)) if p.blocks]
         if problems:
-            said = "; ".join(f"{p.text} (repair: {p.repair})" for p in problems)
+            said = "; ".join(map(str, problems))
             one.refused.append(f"{where.get(record.hdrname, '')}{record.label} {record.wcsname}: {said}")
         else:
             groups.setdefault(consistency.generic(record) or record.hdrname, []).append(record)
     for name, group in groups.items():
-        best, *others = sorted(group, key=lambda s: _ORDER[s.where])
+        best, *others = sorted(group, key=lambda s: ORDER.index(s.where))
         for other in (s for s in others if s.where == best.where):
             if (apart := sky_positions.largest_difference(skeleton, best, other)) > sky_positions.LIMIT_MICROARCSEC:
                 one.refused.append(
@@ -194,7 +189,7 @@ def _sort(
             one.usable.setdefault(name, (owner, best))
 
 
-def _unfit(skeleton: fits.HDUList, record: Solution) -> list[Problem]:
+def _unfit(skeleton: fits.HDUList, record: WcsSolution) -> list[Problem]:
     """What forbids a sound solution as a candidate: no distortion model to drizzle with, or another than IDCTAB."""
     root = wcsnames.parse(record.wcsname).idcroot
     own = wcsnames.idcroot(keywords.text(skeleton[0].header, "IDCTAB"))
@@ -220,10 +215,10 @@ def _choose(found: Sequence[_Found], way: str, text: str, unreadable: Sequence[s
     NotApplicable
         If there is none, with what each exposure lacks and what would repair it.
     """
-    asked = f"{'either' if way == 'either' else way} {text!r}".removeprefix("either ")
+    asked = repr(text) if way == "either" else f"{way} {text!r}"
     common = set.intersection(*(set(f.usable) for f in found)) if found else set()
     if common:
-        ranked = sorted(common, key=lambda name: (wcsnames.parse(name.replace("IDC", "IDC_x", 1)).rank, name))
+        ranked = consistency.best_first(common)
         why = f"{asked}: {ranked[0]}"
         if len(ranked) > 1:
             why += f", first in the order of preference among {', '.join(ranked)}"
@@ -247,42 +242,42 @@ def _choose(found: Sequence[_Found], way: str, text: str, unreadable: Sequence[s
     raise NotApplicable("; ".join([f"not all exposures can take {asked}", *said, *unreadable]))
 
 
-def _apply(one: _Found, name: str, skeletons: Skeletons, mine: Sequence[ExposureKey]) -> list[dict[str, Any]]:
-    """Make the chosen solution of an exposure active in all its kinds of file, and prove it by positions."""
+def _apply(one: _Found, name: str, skeletons: Skeletons, mine: Sequence[ExposureKey]) -> list[SolutionExposure]:
+    """Make the chosen solution of an exposure active in all its kinds of file."""
     source, record = one.usable[name]
     headerlet = solutions.headerlet_of(skeletons[source], record)
     predicted = sky_positions.of_headerlet(skeletons[source], headerlet)
-    entries = []
+    notes = [*map(str, record.problems), *(f"not used: {said}" for said in one.refused)]
+    rows = []
     for owner in mine:
-        skeleton = skeletons[owner]
-        if set(science_extensions(skeleton)) != set(predicted):
+        if set(science_extensions(skeletons[owner])) != set(predicted):
             raise NotApplicable(f"{owner}: its chips are not those of {source}, which has the solution; use one kind")
         if owner != source:
-            _repair(one, owner, skeleton)
-        notes = [f"{p.text} (repair: {p.repair})" for p in record.problems]
-        notes += [f"not used: {said}" for said in one.refused]
-        active = solutions.read(skeleton)
-        if active[0].blocked or not active[0].wcsname:
-            notes.append("the WCS that was active is not kept as a headerlet: it has no name or is damaged")
-        else:
-            switching.backup(skeleton, active)
-        switching.put(skeleton, headerlet, record)
-        headerlets.attach(skeleton, [headerlet])
-        apart = sky_positions.difference(sky_positions.of_exposure(skeleton), predicted)
-        if apart > sky_positions.LIMIT_MICROARCSEC:
-            raise SnakedrizError(
-                f"{owner}: with {record.wcsname} pixels lie {apart:.3g} micro-arcsec from where the solution puts "
-                "them; please report this with the file"
+            _repair(one, owner, skeletons[owner])
+        before, kept = _make_active(skeletons[owner], headerlet, record)
+        rows.append(
+            SolutionExposure(
+                rootname=one.root, file=str(owner), source=one.files.get(name, f"{record.label} of {source}"),
+                wcsname=record.wcsname, hdrname=record.hdrname, before=before, nmatch=record.nmatch,
+                rms_ra_mas=record.rms_ra_mas, rms_dec_mas=record.rms_dec_mas,
+                proof_microarcsec=switching.prove(owner, skeletons[owner], predicted),
+                repaired=[said for said in one.repaired if said.startswith(f"{owner}: ")], notes=[*notes, *kept],
             )
-        entry = {
-            "rootname": one.root, "file": str(owner), "source": one.files.get(name, f"{record.label} of {source}"),
-            "wcsname": record.wcsname, "hdrname": record.hdrname, "before": active[0].wcsname,
-            "nmatch": record.nmatch, "rms_ra_mas": record.rms_ra_mas, "rms_dec_mas": record.rms_dec_mas,
-            "proof_microarcsec": apart, "repaired": [r for r in one.repaired if r.startswith(f"{owner}: ")],
-            "notes": notes,
-        }  # fmt: skip
-        entries.append(entry)
-    return entries
+        )  # fmt: skip
+    return rows
+
+
+def _make_active(skeleton: fits.HDUList, headerlet: Headerlet, record: WcsSolution) -> tuple[str, list[str]]:
+    """Make a solution active in one file; returns the WCSNAME that was, and a note if that WCS is not kept."""
+    active = validation.inspect(skeleton)
+    notes = []
+    if active[0].blocked or not active[0].wcsname:
+        notes.append("the WCS that was active is not kept as a headerlet: it has no name or is damaged")
+    else:
+        switching.backup(skeleton, active)
+    switching.make_active(skeleton, headerlet, record)
+    headerlets.attach(skeleton, [headerlet])
+    return active[0].wcsname, notes
 
 
 def folder_files(folder: str | Path, files: Sequence[str]) -> list[str]:
@@ -294,5 +289,7 @@ def folder_files(folder: str | Path, files: Sequence[str]) -> list[str]:
         If it is no folder: a misspelt path must not look like exposures without solutions.
     """
     if not Path(folder).is_dir():
-        raise SnakedrizError(f"candidates: headerlets: {folder} is not a directory; it should hold *hlet.fits files")
+        raise SnakedrizError(
+            f"candidates: headerlets: {folder} is not a directory", "give the folder that holds the *hlet.fits files"
+        )
     return list(files)

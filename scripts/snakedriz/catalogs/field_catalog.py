@@ -10,8 +10,9 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
+from snakedriz.artefacts.provenance import describe
 from snakedriz.catalogs import parquet, reference
-from snakedriz.services import area, provenance
+from snakedriz.exposures import coverage
 
 #: Columns of shape (rows, exposures): RA, DEC (deg) and sigma (mas) at the mid-time of each of `meta["exposures"]`.
 AT_EXPOSURES = ("exposure_RA", "exposure_DEC", "exposure_sigma")
@@ -46,21 +47,21 @@ def in_field(
     -------
     `~astropy.table.Table`
         At the mean of the epochs, with the columns `AT_EXPOSURES` and, in `meta`, `exposures` (rootnames) and `epochs`;
-        `source`, what `services.provenance.describe` says of the file.
+        `source`, what `artefacts.provenance.describe` says of the file.
 
     Raises
     ------
     SnakedrizError
-        As `reference.load_catalog` and `services.area.check_covers`.
+        As `reference.load_catalog` and `coverage.check_covers`.
     """
     box = parquet.around(polygons, margin_arcsec + FASTEST_ARCSEC) if polygons else None
     table = reference.load_catalog(file, name, box)
-    table.meta["source"] = provenance.describe(file, table.meta)
+    table.meta["source"] = describe(file, table.meta).to_json()
     if options.get("epoch") is not None:
         table["epoch"][~np.isfinite(table["epoch"])] = options["epoch"]
     if not polygons:
         return table[:0]
-    area.check_covers(table, file, polygons)
+    coverage.check_covers(table, file, polygons)
     years = list(epochs.values())
     policy, parallax = str(options.get("without_pm") or "keep"), bool(options.get("parallax"))
     table = reference.cut_to_footprint(table, polygons, margin_arcsec + _farthest(table, years))
@@ -72,27 +73,11 @@ def in_field(
     mean.meta.update(exposures=list(epochs), epochs=[float(epochs[root]) for root in epochs])
     if not len(mean):
         return mean  # astropy cannot read a column of vectors without rows back from ECSV
-    each = at_epochs(table[rows], epochs, parallax=parallax)
+    kept = table[rows]
+    each = {root: reference.at_epoch(kept, epoch, parallax=parallax) for root, epoch in epochs.items()}
     for column, own in zip(AT_EXPOSURES, ("RA", "DEC", "sigma"), strict=True):
         mean[column] = np.column_stack([np.asarray(each[root][own], dtype=float) for root in epochs])
     return mean
-
-
-def at_epochs(
-    table: Table, epochs: Mapping[str, float], pm_policy: str = "keep", parallax: bool = False
-) -> dict[str, Table]:
-    """Move a catalogue to the mid-time of each exposure: `reference.at_epoch` by rootname.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        From `reference.load_catalog`.
-    epochs : mapping
-        From rootname to Julian year (`field.epoch`).
-    pm_policy, parallax
-        As for `reference.at_epoch`.
-    """
-    return {root: reference.at_epoch(table, epoch, pm_policy, parallax) for root, epoch in sorted(epochs.items())}
 
 
 def _farthest(table: Table, years: Sequence[float]) -> float:

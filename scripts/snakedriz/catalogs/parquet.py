@@ -65,8 +65,8 @@ def read(path: Path, aliases: tuple[Sequence[str], Sequence[str]], box: Box | No
         import pyarrow.dataset as arrow
     except ImportError as error:
         raise SnakedrizError(
-            f"{path}: to read Parquet pyarrow is needed; install it (pip install 'snakedriz[parquet]'), or save the "
-            "field as ECSV or FITS"
+            f"{path}: pyarrow, which reads Parquet, is not installed",
+            "install it (pip install 'snakedriz[parquet]'), or save the field as ECSV or FITS",
         ) from error
     files = (
         sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.name[0] not in "._")
@@ -74,7 +74,9 @@ def read(path: Path, aliases: tuple[Sequence[str], Sequence[str]], box: Box | No
         else [path]
     )
     if not files:
-        raise SnakedrizError(f"{path}: a folder without Parquet files ({', '.join(SUFFIXES)}); expected partitions")
+        raise SnakedrizError(
+            f"{path}: a folder without Parquet files ({', '.join(SUFFIXES)})", "give a folder of partitions"
+        )
     whole = arrow.dataset([str(file) for file in files], format="parquet")
     wanted = None if box is None else _filter(arrow, box, *(_column(path, whole.schema.names, one) for one in aliases))
     # a partition that holds no row of the box is told by the limits in its footer, and not read
@@ -89,7 +91,9 @@ def _column(path: Path, names: Sequence[str], aliases: Sequence[str]) -> str:
     lower = {name.lower(): name for name in names}
     found = next((lower[alias] for alias in aliases if alias in lower), None)
     if found is None:
-        raise SnakedrizError(f"{path}: has none of the columns {', '.join(aliases)}; found {', '.join(names)}")
+        raise SnakedrizError(
+            f"{path}: has none of the columns {', '.join(aliases)}; found {', '.join(names)}", "rename the column"
+        )
     return found
 
 

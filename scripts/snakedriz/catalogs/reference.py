@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -12,17 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from snakedriz.catalogs import parquet
 from snakedriz.errors import SnakedrizError
+from snakedriz.geometry import mean_direction, sky_to_plane
 
 #: Normal form: column, unit, dtype, and the names (lower case) under which catalogues carry it, best first.
 COLUMNS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
     ("RA", "deg", float, ("ra", "ra_icrs", "raj2000", "ra_deg", "_ra", "ramean")),
     ("DEC", "deg", float, ("dec", "de_icrs", "dej2000", "dec_deg", "_de", "decl", "decmean")),
-    (
-        "mag",
-        "mag",
-        float,
-        ("mag", "phot_g_mean_mag", "gmag", "g_mag", "magnitude", "hstmag", "j_m", "jmag", "rmeanpsfmag"),
-    ),
+    ("mag", "mag", float,
+     ("mag", "phot_g_mean_mag", "gmag", "g_mag", "magnitude", "hstmag", "j_m", "jmag", "rmeanpsfmag")),
     ("ra_error", "mas", float, ("ra_error", "e_ra_icrs", "raerr", "e_ra", "rameanerr", "ra_err")),
     ("dec_error", "mas", float, ("dec_error", "e_de_icrs", "decerr", "e_dec", "decmeanerr", "dec_err")),
     ("pmra", "mas/yr", float, ("pmra", "rapm", "pm_ra", "pmra_cosdec")),
@@ -31,7 +27,7 @@ COLUMNS: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
     ("pmdec_error", "mas/yr", float, ("pmdec_error", "e_pmde", "e_pmdec", "decpmerr")),
     ("epoch", "yr", float, ("epoch", "ref_epoch", "epochmean", "jdate")),
     ("objID", "", str, ("objid", "source_id", "designation", "gaiaid", "id", "name")),
-)
+)  # fmt: skip
 #: Columns that are kept where a catalogue has them, in the same form.
 OPTIONAL: tuple[tuple[str, str, type, tuple[str, ...]], ...] = (
     ("parallax", "mas", float, ("parallax", "plx")),
@@ -50,18 +46,11 @@ DEFAULT_ERROR_MAS = 100.0
 PM_SCATTER_MAS_YR = 5.0
 #: A parallax counts above this many times its error.
 PARALLAX_SNR = 5.0
+UNREADABLE = "check that the file is whole, or save the catalogue as ECSV"
 _FORMATS = {
-    ".ecsv": "ascii.ecsv",
-    ".fits": "fits",
-    ".fit": "fits",
-    ".csv": "ascii.csv",
-    ".tsv": "ascii.tab",
-    ".tbl": "ascii.ipac",
-    ".mrt": "ascii.mrt",
-    ".xml": "votable",
-    ".vot": "votable",
-    ".votable": "votable",
-}
+    ".ecsv": "ascii.ecsv", ".fits": "fits", ".fit": "fits", ".csv": "ascii.csv", ".tsv": "ascii.tab",
+    ".tbl": "ascii.ipac", ".mrt": "ascii.mrt", ".xml": "votable", ".vot": "votable", ".votable": "votable",
+}  # fmt: skip
 
 
 def _column(table: Table, names: dict[str, str], aliases: Sequence[str], kind: type, unit: str) -> ArrayLike | None:
@@ -118,11 +107,12 @@ def load_catalog(file: str | Path, name: str, box: parquet.Box | None = None) ->
     if path.suffix.lower() not in _FORMATS and not partitions:
         known = ", ".join(sorted([*_FORMATS, *parquet.SUFFIXES]))
         raise SnakedrizError(
-            f"{path}: unknown type of catalogue; expected one of {known}, or a folder of Parquet files"
+            f"{path}: unknown type of catalogue; expected one of {known}, or a folder of Parquet files",
+            "save the catalogue as ECSV",
         )
     if not path.exists():
         raise SnakedrizError(
-            f"{path}: the reference catalogue {name} is not there; put it there or correct `catalogs:`"
+            f"{path}: the reference catalogue {name} is not there", "put it there or correct `catalogs:`"
         )
     if partitions:
         try:
@@ -130,11 +120,13 @@ def load_catalog(file: str | Path, name: str, box: parquet.Box | None = None) ->
         except (OSError, ValueError) as error:
             if isinstance(error, SnakedrizError):
                 raise
-            raise SnakedrizError(f"{path}: cannot be read as Parquet: {error}") from error
+            raise SnakedrizError(f"{path}: cannot be read as Parquet: {error}", UNREADABLE) from error
     try:
         table = Table.read(path, format=_FORMATS[path.suffix.lower()])
     except Exception as error:  # readers raise almost anything on malformed files
-        raise SnakedrizError(f"{path}: cannot be read as {_FORMATS[path.suffix.lower()]}: {error}") from error
+        raise SnakedrizError(
+            f"{path}: cannot be read as {_FORMATS[path.suffix.lower()]}: {error}", UNREADABLE
+        ) from error
     return normalise(table, name, str(path))
 
 
@@ -166,11 +158,14 @@ def normalise(table: Table, name: str, source: str) -> Table:
         try:
             values = _column(table, names, aliases, kind, unit)
         except (TypeError, ValueError) as error:
-            raise SnakedrizError(f"{source}: column for {column} does not hold numbers: {error}") from error
+            raise SnakedrizError(
+                f"{source}: column for {column} does not hold numbers: {error}", "correct or remove the column"
+            ) from error
         if values is None and column in ("RA", "DEC"):
             raise SnakedrizError(
                 f"{source}: has no column for {column}; found {', '.join(table.colnames)}; "
-                f"wanted one of {', '.join(aliases)}"
+                f"wanted one of {', '.join(aliases)}",
+                "rename the column",
             )
         if values is None:
             if any(column == optional[0] for optional in OPTIONAL):
@@ -227,9 +222,12 @@ def at_epoch(table: Table, epoch_jyear: float, pm_policy: str = "keep", parallax
     from astropy.time import Time
 
     if pm_policy not in ("keep", "drop"):
-        raise SnakedrizError(f'pm_policy must be "keep" or "drop", not {pm_policy!r}')
+        raise SnakedrizError(f'pm_policy must be "keep" or "drop", not {pm_policy!r}', "correct `without_pm`")
     if not np.isfinite(epoch_jyear):
-        raise SnakedrizError(f"the epoch of the observation must be a Julian year, not {epoch_jyear}")
+        raise SnakedrizError(
+            f"the epoch of the observation must be a Julian year, not {epoch_jyear}",
+            "check EXPSTART and EXPEND of the exposures",
+        )
     out = table.copy()
     epoch = np.asarray(out["epoch"], dtype=float)
     known = np.isfinite(epoch)
@@ -330,61 +328,27 @@ def cut_to_footprint(
     from scipy.spatial import ConvexHull
 
     if len(polygons) == 0:
-        raise SnakedrizError("no outline to cut the reference catalogue to: the visit has no chips with a WCS")
+        raise SnakedrizError("no outline to cut the reference catalogue to: no chip has a WCS", "check the exposures")
     ra, dec = np.asarray(table["RA"], dtype=float), np.asarray(table["DEC"], dtype=float)
     inside = np.zeros(len(table), dtype=bool)
     for polygon in polygons:
         corners = np.asarray(polygon, dtype=float)
         if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
-            raise SnakedrizError(f"an outline needs at least three corners (RA, DEC), not an array of {corners.shape}")
+            raise SnakedrizError(
+                f"an outline needs at least three corners (RA, DEC), not an array of {corners.shape}",
+                "check the sizes of the exposures' chips",
+            )
         centre = mean_direction(corners)
-        x, y, front = tangent_plane(ra, dec, *centre)
-        cx, cy, _ = tangent_plane(corners[:, 0], corners[:, 1], *centre)
+        x, y, front = sky_to_plane(ra, dec, *centre)
+        cx, cy, _ = sky_to_plane(corners[:, 0], corners[:, 1], *centre)
         hull = ConvexHull(np.column_stack([cx, cy]))
-        # Facets are a x + b y + c <= 0 inside, with unit normals: c is a distance in the plane's unit, arcsec.
+        # Facets are a x + b y + c <= 0 inside, with unit normals: c is a distance in the plane's unit, deg.
         distance = np.max(
             hull.equations[:, 0, None] * x + hull.equations[:, 1, None] * y + hull.equations[:, 2, None], axis=0
         )
-        inside |= front & (distance <= margin_arcsec)
+        inside |= front & (distance <= margin_arcsec / 3600.0)
     out = table[inside]
     order = np.lexsort((out["DEC"], out["RA"], np.nan_to_num(np.asarray(out["mag"], dtype=float), nan=np.inf)))
     out = out[order]
     out.meta["in_field"] = len(out)
     return out
-
-
-def mean_direction(corners: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the mean direction (RA, DEC in deg) of directions, shape (n, 2), as unit vectors."""
-    ra, dec = np.radians(corners).T
-    x, y, z = (np.cos(dec) * np.cos(ra)).mean(), (np.cos(dec) * np.sin(ra)).mean(), np.sin(dec).mean()
-    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
-
-
-def tangent_plane(
-    ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Project onto the plane tangent at (ra0, dec0), gnomonic (Calabretta & Greisen 2002, A&A 395, 1077, eq. 54).
-
-    Parameters
-    ----------
-    ra, dec : arrays, shape (n,)
-        Deg.
-    ra0, dec0 : float
-        Deg.
-
-    Returns
-    -------
-    xi, eta : arrays
-        Towards east and north, arcsec.
-    front : boolean array
-        Whether the direction lies in the hemisphere of the plane; the others' coordinates mean nothing.
-    """
-    a, d = np.radians(np.asarray(ra, dtype=float) - ra0), np.radians(np.asarray(dec, dtype=float))
-    d0 = np.radians(dec0)
-    cosine = np.sin(d) * np.sin(d0) + np.cos(d) * np.cos(d0) * np.cos(a)
-    front = cosine > 0.1
-    safe: NDArray[Any] = np.where(front, cosine, 1.0)
-    scale = np.degrees(1.0) * 3600.0
-    xi = np.cos(d) * np.sin(a) / safe * scale
-    eta = (np.sin(d) * np.cos(d0) - np.cos(d) * np.sin(d0) * np.cos(a)) / safe * scale
-    return xi, eta, front

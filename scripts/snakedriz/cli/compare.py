@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import logging
 from pathlib import Path
 from typing import Any
 
 from snakedriz.errors import NotApplicable, SnakedrizError
 
+log = logging.getLogger(__name__)
 
-def add_to(tools: Any) -> None:
+
+def add_to(tools: Any, common: argparse.ArgumentParser) -> None:
     """Add the tool ``compare`` to the subcommands of a parser."""
-    command = tools.add_parser("compare", help="two products before and after, to look at", description=__doc__)
+    command = tools.add_parser(
+        "compare", help="two products before and after, to look at", description=__doc__, parents=[common]
+    )
     command.set_defaults(run=_run)
     command.add_argument("first", metavar="A_drc.fits")
     command.add_argument("second", metavar="B_drc.fits")
@@ -26,25 +30,24 @@ def add_to(tools: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    # imported here so that help and other tools need not wait for them
     from snakedriz import settings
     from snakedriz.report import compare_images, pictures
 
     output = Path(options.output)
     if output.suffix.lower() != ".png":
-        raise SnakedrizError(f"{output}: the name of the picture must end in .png", "give another name with -o")
+        raise SnakedrizError(f"{output}: is not the name of a PNG file", "give --output a name that ends in .png")
     if not options.size > 0 or options.stars < 1:
-        raise SnakedrizError(
-            f"--size {options.size:g}, --stars {options.stars}: both must be positive", "give larger numbers"
-        )
+        raise SnakedrizError(f"--size {options.size:g} and --stars {options.stars}", "give positive numbers for both")
     detectors = settings.load_detectors()
     try:
         found = compare_images.compare(
             options.first, options.second, detectors, options.position or "auto", options.size, options.stars
         )
     except NotApplicable as outcome:
-        raise SnakedrizError(outcome.reason, "name other products, or positions with --position") from outcome
+        raise SnakedrizError(outcome.reason, "compare two products that show the same part of the sky") from outcome
     pictures.write(found, output)
     for ra, dec in found.report.outside:
-        print(f"note: {ra:.6f} {dec:+.6f} is not in both products, not shown", file=sys.stderr)
+        log.warning("%.6f %+.6f is not in both products and is not shown", ra, dec)
     print(f"{output}: {pictures.offset_text(found.report)}")
     return 0

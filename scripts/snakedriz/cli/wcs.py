@@ -1,19 +1,29 @@
-"""``snakedriz wcs``: list, show, switch, apply-headerlet, export, undo and check the WCS solutions of exposures."""
+"""``snakedriz wcs``: list, show, switch, apply-headerlet, export, undo and check the WCS solutions of exposures.
+
+The library is imported by the commands that use it: astropy.wcs and stwcs take a second to load, and help or a mistyped
+command need not wait for them.
+"""
 
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
+import logging
 import re
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.tables import FORMATS, cell, show_rows
+
+if TYPE_CHECKING:
+    from snakedriz.artefacts.consistency import ConsistencyGroup
+
+log = logging.getLogger(__name__)
 
 DONE, FOUND, FAILED = 0, 1, 3
 #: Exposures that a folder is searched for.
@@ -26,56 +36,57 @@ _SOLUTION_COLUMNS = (
 Row = dict[str, Any]
 
 
-def add_to(tools: Any) -> None:
+def add_to(tools: Any, common: argparse.ArgumentParser) -> None:
     """Add the tool ``wcs`` to the subcommands of a parser."""
     wcs = tools.add_parser("wcs", help="WCS solutions of exposures", description=__doc__)
     commands = wcs.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable[[argparse.Namespace], int], text: str, writes: bool = False) -> Any:
-        command = commands.add_parser(name, help=text, description=text)
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, writes: bool = False, first: str = ""
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, parents=[common])
         command.set_defaults(run=lambda options: _quietly(run, options))
         command.add_argument("--format", choices=FORMATS, default="table", help="how results are printed")
+        if first:
+            command.add_argument(first, metavar="HEADERLET|FOLDER")
+        command.add_argument("files", nargs="+", metavar="FILE|FOLDER")
         if writes:
             command.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
         return command
 
-    add("list", _list, "every solution that the files carry").add_argument("files", nargs="+", metavar="FILE|FOLDER")
+    add("list", _list, "every solution that the files carry")
     show = add("show", _show, "all that is known of solutions, chip by chip, with what is wrong and what repairs it")
-    show.add_argument("files", nargs="+", metavar="FILE|FOLDER")
     show.add_argument("--solution", metavar="NAME", default="*", help="EXTVER, HDRNAME, WCSNAME or pattern")
     switch = add("switch", _switch, "make another solution the active one", writes=True)
-    switch.add_argument("files", nargs="+", metavar="FILE|FOLDER")
     switch.add_argument("--to", required=True, metavar="NAME", help="EXTVER, HDRNAME, WCSNAME or pattern ('*-GSC240')")
     switch.add_argument("--force", action="store_true", help="apply a damaged solution as it is")
-    apply = add("apply-headerlet", _apply, "attach headerlet files and make them active", writes=True)
-    apply.add_argument("headerlets", metavar="HEADERLET|FOLDER", help="matched to exposures by DESTIM")
-    apply.add_argument("files", nargs="+", metavar="FILE|FOLDER")
+    text = "attach headerlet files, matched to exposures by DESTIM, and make them active"
+    apply = add("apply-headerlet", _apply, text, writes=True, first="headerlets")
     apply.add_argument("--solution", metavar="NAME", help="pattern over WCSNAME or HDRNAME, where a folder has several")
     apply.add_argument("--force", action="store_true", help="apply a damaged headerlet as it is")
     export = add("export", _export, "write solutions to headerlet files", writes=True)
-    export.add_argument("files", nargs="+", metavar="FILE|FOLDER")
     export.add_argument("--solution", metavar="NAME", default="primary", help="default: the active one; '*' for all")
     export.add_argument("--output", metavar="FOLDER", default=".", help="default: here")
-    undo = add("undo", _undo, "take the last switch back", writes=True)
-    undo.add_argument("files", nargs="+", metavar="FILE|FOLDER")
+    add("undo", _undo, "take the last switch back", writes=True)
     check = add("check", _check, "damage, and disagreement within associations and visits (exit status 1)")
-    check.add_argument("files", nargs="+", metavar="FILE|FOLDER")
     check.add_argument("--repair-to", metavar="FOLDER", help="write copies with numbers, names and chips repaired")
 
 
 def _quietly(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
-    """Run with the libraries' warnings about archive headers off: what matters in them is checked and said here."""
-    from astropy import log
+    """Run without astropy's warnings about archive headers, unless --verbose: what matters in them is checked here."""
     from astropy.utils.exceptions import AstropyWarning
 
+    if options.verbose:
+        return run(options)
+    astropy_log = logging.getLogger("astropy")
+    level = astropy_log.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)
-        level = log.level
-        log.setLevel("ERROR")
+        astropy_log.setLevel("ERROR")
         try:
             return run(options)
         finally:
-            log.setLevel(level)
+            astropy_log.setLevel(level)
 
 
 def exposures(names: Sequence[str]) -> list[Path]:
@@ -92,12 +103,12 @@ def exposures(names: Sequence[str]) -> list[Path]:
         if path.is_dir():
             here = sorted({p for pattern in EXPOSURES for p in path.rglob(pattern) if not p.name.startswith(".")})
             if not here:
-                raise SnakedrizError(f"{path}: holds no exposure ({', '.join(EXPOSURES)})")
+                raise SnakedrizError(f"{path}: holds no exposure ({', '.join(EXPOSURES)})", "give their folder")
             found.update(dict.fromkeys(here))
         elif path.is_file():
             found[path] = None
         else:
-            raise SnakedrizError(f"{path}: no such file or folder")
+            raise SnakedrizError(f"{path}: there is no such file or folder", "check the name")
     return list(found)
 
 
@@ -108,8 +119,7 @@ def _each(paths: Iterable[Path], do: Callable[[Path], Any]) -> tuple[list[Any], 
         try:
             done.append(do(path))
         except (SnakedrizError, OSError) as error:
-            text = str(error)
-            print(f"snakedriz wcs: {text if str(path) in text else f'{path}: {text}'}", file=sys.stderr)
+            log.error("%s%s", "" if str(path) in str(error) else f"{path}: ", error)
             status = FAILED
     return done, status
 
@@ -121,11 +131,22 @@ def _solution_row(path: Path, solution: Any) -> Row:
     return {column: row[column] for column in _SOLUTION_COLUMNS}
 
 
+def _matching(path: Path, wanted: str) -> tuple[Any, list[Any]]:
+    """Return an exposure, and the solutions of it that a word of the user names."""
+    from snakedriz.wcs import solutions, validation
+
+    exposure = solutions.open_exposure(path)
+    found = solutions.matching(validation.inspect(exposure), wanted)
+    if not found:
+        raise SnakedrizError(f"{path}: no solution matches {wanted!r}", "see the names with 'snakedriz wcs list'")
+    return exposure, found
+
+
 def _list(options: argparse.Namespace) -> int:
-    from snakedriz.wcs import solutions
+    from snakedriz.wcs import solutions, validation
 
     def read(path: Path) -> list[Row]:
-        return [_solution_row(path, solution) for solution in solutions.read(solutions.open_exposure(path))]
+        return [_solution_row(path, solution) for solution in validation.inspect(solutions.open_exposure(path))]
 
     found, status = _each(exposures(options.files), read)
     rows = [row for rows in found for row in rows]
@@ -138,13 +159,10 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from snakedriz.wcs import sky_positions, solutions
+    from snakedriz.wcs import sky_positions
 
     def read(path: Path) -> list[Row]:
-        exposure = solutions.open_exposure(path)
-        found = solutions.matching(solutions.read(exposure), options.solution)
-        if not found:
-            raise SnakedrizError(f"{path}: no solution matches {options.solution!r}")
+        exposure, found = _matching(path, options.solution)
         rows = []
         for solution in sorted(found, key=lambda s: (s.where != "primary", s.place or 0, s.key)):
             row = {"file": path.name, **solution.as_dict(), "where": solution.label, "chips": list(solution.chips)}
@@ -178,8 +196,8 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _switched(done: Sequence[Any], options: argparse.Namespace) -> None:
-    rows = [{**asdict(switch), "notes": list(switch.notes), "dry_run": options.dry_run} for switch in done]
     if options.format != "table":
+        rows = [{**asdict(switch), "notes": list(switch.notes), "dry_run": options.dry_run} for switch in done]
         show_rows(rows, options.format)
         return
     for switch in done:
@@ -207,8 +225,6 @@ def _switch(options: argparse.Namespace) -> int:
 
 
 def _apply(options: argparse.Namespace) -> int:
-    import fnmatch
-
     from snakedriz.fits_headers.fast_header import primary_cards
     from snakedriz.wcs import headerlets, switching
 
@@ -223,10 +239,12 @@ def _apply(options: argparse.Namespace) -> int:
         root = str(primary_cards(path, ("ROOTNAME",)).get("ROOTNAME") or path.name).lower().partition("_")[0]
         mine = [file for file in files if file.destim.partition("_")[0] == root]
         if not mine:
-            raise SnakedrizError(f"{path}: {given} has no headerlet with DESTIM {root}{_of(options.solution)}")
+            of_name = f" and a name like {options.solution}" if options.solution else ""
+            reason = f"{path}: {given} has no headerlet with DESTIM {root}{of_name}"
+            raise SnakedrizError(reason, "give headerlets of this exposure")
         if len(mine) > 1:
             each = ", ".join(f"{Path(file.path).name} ({file.wcsname})" for file in mine)
-            raise SnakedrizError(f"{path}: {given} has several headerlets for {root}: {each}; choose with --solution")
+            raise SnakedrizError(f"{path}: {given} has several headerlets for {root}: {each}", "choose with --solution")
         used.add(mine[0].path)
         return switching.apply_file(path, mine[0].path, options.force, options.dry_run)
 
@@ -234,12 +252,8 @@ def _apply(options: argparse.Namespace) -> int:
     _switched(done, options)
     for file in files:
         if file.path not in used and status == DONE:
-            print(f"note: {file.path} is for {file.destim}, which is not among the files", file=sys.stderr)
+            log.warning("%s is for %s, which is not among the files", file.path, file.destim)
     return status
-
-
-def _of(solution: str | None) -> str:
-    return f" and a name like {solution}" if solution else ""
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -249,10 +263,7 @@ def _export(options: argparse.Namespace) -> int:
     folder = Path(options.output)
 
     def export(path: Path) -> list[Row]:
-        exposure = solutions.open_exposure(path)
-        chosen = solutions.matching(solutions.read(exposure), options.solution)
-        if not chosen:
-            raise SnakedrizError(f"{path}: no solution matches {options.solution!r}")
+        exposure, chosen = _matching(path, options.solution)
         names = [_file_name(path, solution.wcsname or solution.label) for solution in chosen]
         rows = []
         for solution, name in zip(chosen, names, strict=True):
@@ -260,7 +271,7 @@ def _export(options: argparse.Namespace) -> int:
                 name = _file_name(path, f"{solution.wcsname}_{solution.label}")
             target = folder / name
             if target.exists():
-                raise SnakedrizError(f"{target}: exists already; remove it or give another --output")
+                raise SnakedrizError(f"{target}: exists already", "remove it or give another --output")
             if not options.dry_run:
                 with whole(target) as temporary:
                     if solution.where == solutions.HEADERLET:
@@ -286,33 +297,33 @@ def _file_name(path: Path, solution: str) -> str:
 def _undo(options: argparse.Namespace) -> int:
     from snakedriz.wcs import undo_records
 
-    done, status = _each(
-        exposures(options.files), lambda path: {"file": str(path), **undo_records.undo(path, options.dry_run)}
-    )
+    done, status = _each(exposures(options.files), lambda path: (path, undo_records.undo(path, options.dry_run)))
     if options.format != "table":
-        show_rows([{**row, "dry_run": options.dry_run} for row in done], options.format)
+        rows = [
+            {"file": str(path), "from": undone.before, "to": undone.after, "exact": undone.exact,
+             "dry_run": options.dry_run} for path, undone in done
+        ]  # fmt: skip
+        show_rows(rows, options.format)
         return status
-    for row in done:
-        would = "would restore" if options.dry_run else "restored"
-        how = {"file": "headers as they were, byte for byte", "wcs": "keywords changed since then are kept"}[
-            row["exact"]
-        ]
-        print(f"{row['file']}: {would} {row['to'] or 'no name'} (was {row['from'] or 'no name'}): {how}")
+    would = "would restore" if options.dry_run else "restored"
+    how = {"file": "headers as they were, byte for byte", "wcs": "keywords changed since then are kept"}
+    for path, undone in done:
+        print(f"{path}: {would} {undone.after or 'no name'} (was {undone.before or 'no name'}): {how[undone.exact]}")
     return status
 
 
 def _check(options: argparse.Namespace) -> int:
     from snakedriz.wcs import consistency, fits_bytes, switching
 
-    files: list[Row] = []
+    problems: list[Row] = []
 
     def read(path: Path) -> Any:
         _, problem = fits_bytes.pieces(path)
         if problem:
-            files.append({"file": path.name, "where": "file", "problem": problem, "repair": "fetch the file again"})
+            problems.append({"file": path.name, "where": "file", "problem": problem, "repair": "fetch the file again"})
         exposure = consistency.describe(path)
         for solution in exposure.found:
-            files.extend(
+            problems.extend(
                 {"file": path.name, "where": solution.label, "wcsname": solution.wcsname, "problem": found.text,
                  "repair": found.repair, "blocks": found.blocks}
                 for found in solution.problems
@@ -329,27 +340,28 @@ def _check(options: argparse.Namespace) -> int:
         )
         repaired, status = [copy for copy in copies if copy["done"]], max(status, more)
     if options.format == "json":
-        print(json.dumps({"groups": groups, "problems": files, "repaired": repaired}, indent=1, allow_nan=False))
+        content = {"groups": [group.to_json() for group in groups], "problems": problems, "repaired": repaired}
+        print(json.dumps(content, indent=1, allow_nan=False))
     elif options.format == "ecsv":
         show_rows(consistency.rows(groups), "ecsv")
     else:
-        _print_check(groups, files, repaired)
-    bad = bool(files) or any(group["warnings"] for group in groups)
+        _print_check(groups, problems, repaired)
+    bad = bool(problems) or any(group.warnings for group in groups)
     return status or (FOUND if bad else DONE)
 
 
-def _print_check(groups: Sequence[Mapping[str, Any]], files: Sequence[Row], repaired: Sequence[Row]) -> None:
+def _print_check(groups: Sequence[ConsistencyGroup], problems: Sequence[Row], repaired: Sequence[Row]) -> None:
     columns = ("file", "detector", "filter", "exptime", "wcsname", "nmatch", "rms_ra_mas", "rms_dec_mas", "rms_ra_px",
                "rms_dec_px")  # fmt: skip
     for group in groups:
-        print(f"{group['kind']} {group['name']}: {'consistent' if group['consistent'] else 'INCONSISTENT'}")
-        show_rows(group["exposures"], "table", columns)
-        for text in group["warnings"]:
+        print(f"{group.kind} {group.name}: {'consistent' if group.consistent else 'INCONSISTENT'}")
+        show_rows([row.to_json() for row in group.exposures], "table", columns)
+        for text in group.warnings:
             print(f"warning: {text}")
-        for text in group["notes"]:
+        for text in group.notes:
             print(f"note: {text}")
-        print(f"common to all, best first: {', '.join(group['common']) or 'none'}\n")
-    for row in files:
+        print(f"common to all, best first: {', '.join(group.common) or 'none'}\n")
+    for row in problems:
         print(f"{row['file']}: {row['where']} {row.get('wcsname', '')}: {row['problem']}\n    repair: {row['repair']}")
     for row in repaired:
         for text in row["done"]:

@@ -2,11 +2,13 @@
 
 The effective PSF is the PSF as the pixels see it, sampled finer than the pixels by the stars' different positions
 (Anderson & King 2000, PASP 112, 1360). Fitting it gives positions without the pull towards pixel centres that marginal
-fits of an undersampled PSF have.
+fits of an undersampled PSF have. All stars of a chip are fitted at once, as arrays: photutils fits one star at a time,
+some ms each, and a chip has thousands.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -110,75 +112,95 @@ def fit_stamps(
         squared residuals), expected (what that would be), light2 (the sum of the model's squares, to compare) and
         freedom (pixels used less parameters).
     """
-    n, k, _ = stamps.shape
-    half = k // 2
-    gy, gx = (axis.ravel().astype(float) for axis in np.mgrid[-half : half + 1, -half : half + 1])
-    near = np.hypot(gx, gy) <= radius
-    gx, gy = gx[near], gy[near]
-    data = stamps.reshape(n, k * k)[:, near].astype(float)
-    weight = np.where(good.reshape(n, k * k)[:, near], 1.0 / variance.reshape(n, k * k)[:, near], 0.0)
-    x, y = start[:, 0].astype(float).copy(), start[:, 1].astype(float).copy()
-    sigma = np.full(n, psf.sigma)
-    flux, background = np.maximum(data.sum(axis=1), 1.0), np.zeros(n)
-    covariance = np.zeros((n, 4, 4))
+    fit = _StampFit(stamps, variance, good, start, psf, radius, free_width)
     for loop in range(14):
-        dx, dy = gx - x[:, None], gy - y[:, None]
-        if free_width:
-            s2 = sigma[:, None] ** 2
-            shape = np.exp(-(dx**2 + dy**2) / (2 * s2)) / (2 * np.pi * s2)
-            shape_x, shape_y = shape * dx / s2, shape * dy / s2
-            width = shape * ((dx**2 + dy**2) / s2 - 2) / sigma[:, None]
-            parts = [
-                shape,
-                flux[:, None] * shape_x,
-                flux[:, None] * shape_y,
-                np.ones_like(shape),
-                flux[:, None] * width,
-            ]
-        else:
-            step = 0.02
-            shape = psf(dx, dy)
-            shape_x = (psf(dx - step, dy) - psf(dx + step, dy)) / (2 * step)
-            shape_y = (psf(dx, dy - step) - psf(dx, dy + step)) / (2 * step)
-            parts = [shape, flux[:, None] * shape_x, flux[:, None] * shape_y, np.ones_like(shape)]
-        residual = data - flux[:, None] * shape - background[:, None]
-        change, covariance = _solve(np.stack(parts, axis=2), weight, residual, 1e-3 if loop < 3 else 0.0)
-        flux = flux + change[:, 0]
-        x = np.clip(x + np.clip(change[:, 1], -0.4, 0.4), -1.5, 1.5)
-        y = np.clip(y + np.clip(change[:, 2], -0.4, 0.4), -1.5, 1.5)
-        background = background + change[:, 3]
-        if free_width:
-            sigma = np.clip(sigma + np.clip(change[:, 4], -0.2, 0.2), 0.25, 4.0)
+        change = fit.improve(1e-3 if loop < 3 else 0.0)
         if np.all(np.abs(change[:, 1:3]) < 1e-4):
             break
-    dx, dy = gx - x[:, None], gy - y[:, None]
-    if free_width:
-        shape = np.exp(-(dx**2 + dy**2) / (2 * sigma[:, None] ** 2)) / (2 * np.pi * sigma[:, None] ** 2)
-    else:
-        shape = psf(dx, dy)
-    residual = np.where(weight > 0, data - flux[:, None] * shape - background[:, None], 0.0)
-    # A fit takes the share `parameters / pixels` out of the squares of the residuals.
-    pixels = (weight > 0).sum(axis=1)
-    freedom = np.maximum(pixels - (5 if free_width else 4), 1)
-    left = freedom / np.maximum(pixels, 1)
-    return {
-        "flux": flux,
-        "x": x,
-        "y": y,
-        "sigma": sigma,
-        "background": background,
-        "flux_err": np.sqrt(np.maximum(covariance[:, 0, 0], 0)),
-        "x_err": np.sqrt(np.maximum(covariance[:, 1, 1], 0)),
-        "y_err": np.sqrt(np.maximum(covariance[:, 2, 2], 0)),
-        "qfit": np.abs(residual).sum(axis=1) / np.maximum(np.abs(flux), 1e-9),
-        "noise": np.where(weight > 0, np.sqrt(1.0 / np.maximum(weight, 1e-30)), 0.0).sum(axis=1)
-        * np.sqrt(2 / np.pi)
-        / np.maximum(np.abs(flux), 1e-9),
-        "square": (residual**2).sum(axis=1),
-        "expected": left * np.where(weight > 0, 1.0 / np.maximum(weight, 1e-30), 0.0).sum(axis=1),
-        "freedom": freedom,
-        "light2": left * np.where(weight > 0, (flux[:, None] * shape) ** 2, 0.0).sum(axis=1),
-    }
+    return fit.result()
+
+
+def _pixel_offsets(half: int) -> tuple[Array, Array]:
+    """Return x and y of the pixels of a stamp from its centre (px), flat."""
+    gy, gx = (axis.ravel().astype(float) for axis in np.mgrid[-half : half + 1, -half : half + 1])
+    return gx, gy
+
+
+class _StampFit:
+    """The state of `fit_stamps` between iterations."""
+
+    def __init__(
+        self, stamps: Array, variance: Array, good: Mask, start: Array, psf: EffectivePSF, radius: float, free: bool
+    ) -> None:
+        n, k, _ = stamps.shape
+        gx, gy = _pixel_offsets(k // 2)
+        near = np.hypot(gx, gy) <= radius
+        self.gx, self.gy = gx[near], gy[near]
+        self.psf, self.free_width = psf, free
+        self.data = stamps.reshape(n, k * k)[:, near].astype(float)
+        self.weight = np.where(good.reshape(n, k * k)[:, near], 1.0 / variance.reshape(n, k * k)[:, near], 0.0)
+        self.x, self.y = start[:, 0].astype(float).copy(), start[:, 1].astype(float).copy()
+        self.sigma = np.full(n, psf.sigma)
+        self.flux, self.background = np.maximum(self.data.sum(axis=1), 1.0), np.zeros(n)
+        self.covariance: Array = np.zeros((n, 4, 4))
+
+    def _profile(self) -> tuple[Array, Array, Array]:
+        """Return the share of the flux in each pixel, and the pixels' offsets from the star (px)."""
+        dx, dy = self.gx - self.x[:, None], self.gy - self.y[:, None]
+        if not self.free_width:
+            return self.psf(dx, dy), dx, dy
+        s2 = self.sigma[:, None] ** 2
+        return np.exp(-(dx**2 + dy**2) / (2 * s2)) / (2 * np.pi * s2), dx, dy
+
+    def _derivatives(self, shape: Array, dx: Array, dy: Array) -> list[Array]:
+        """Return the derivatives of the model by flux, x, y, background and, if it is free, width."""
+        flux = self.flux[:, None]
+        if self.free_width:
+            s2 = self.sigma[:, None] ** 2
+            width = shape * ((dx**2 + dy**2) / s2 - 2) / self.sigma[:, None]
+            return [shape, flux * (shape * dx / s2), flux * (shape * dy / s2), np.ones_like(shape), flux * width]
+        step = 0.02
+        shape_x = (self.psf(dx - step, dy) - self.psf(dx + step, dy)) / (2 * step)
+        shape_y = (self.psf(dx, dy - step) - self.psf(dx, dy + step)) / (2 * step)
+        return [shape, flux * shape_x, flux * shape_y, np.ones_like(shape)]
+
+    def improve(self, damping: float) -> Array:
+        """Make one step, and return the changes of the parameters before limits, shape (n, parameters)."""
+        shape, dx, dy = self._profile()
+        residual = self.data - self.flux[:, None] * shape - self.background[:, None]
+        parts = np.stack(self._derivatives(shape, dx, dy), axis=2)
+        change, self.covariance = _solve(parts, self.weight, residual, damping)
+        self.flux = self.flux + change[:, 0]
+        self.x = np.clip(self.x + np.clip(change[:, 1], -0.4, 0.4), -1.5, 1.5)
+        self.y = np.clip(self.y + np.clip(change[:, 2], -0.4, 0.4), -1.5, 1.5)
+        self.background = self.background + change[:, 3]
+        if self.free_width:
+            self.sigma = np.clip(self.sigma + np.clip(change[:, 4], -0.2, 0.2), 0.25, 4.0)
+        return change
+
+    def result(self) -> dict[str, Array]:
+        """Return what `fit_stamps` does."""
+        shape, _, _ = self._profile()
+        flux, weight = self.flux, self.weight
+        used = weight > 0
+        residual = np.where(used, self.data - flux[:, None] * shape - self.background[:, None], 0.0)
+        # A fit takes the share `parameters / pixels` out of the squares of the residuals.
+        pixels = used.sum(axis=1)
+        freedom = np.maximum(pixels - (5 if self.free_width else 4), 1)
+        left = freedom / np.maximum(pixels, 1)
+        variance = 1.0 / np.maximum(weight, 1e-30)
+        some_flux = np.maximum(np.abs(flux), 1e-9)
+        errors = (np.sqrt(np.maximum(self.covariance[:, i, i], 0)) for i in range(3))
+        return {
+            "flux": flux, "x": self.x, "y": self.y, "sigma": self.sigma, "background": self.background,
+            **dict(zip(("flux_err", "x_err", "y_err"), errors, strict=True)),
+            "qfit": np.abs(residual).sum(axis=1) / some_flux,
+            "noise": np.where(used, np.sqrt(variance), 0.0).sum(axis=1) * np.sqrt(2 / np.pi) / some_flux,
+            "square": (residual**2).sum(axis=1),
+            "expected": left * np.where(used, variance, 0.0).sum(axis=1),
+            "freedom": freedom,
+            "light2": left * np.where(used, (flux[:, None] * shape) ** 2, 0.0).sum(axis=1),
+        }  # fmt: skip
 
 
 def build(stamps: Array, variance: Array, sigma: float, radius: float) -> EffectivePSF:
@@ -202,52 +224,58 @@ def build(stamps: Array, variance: Array, sigma: float, radius: float) -> Effect
     EffectivePSF
         With `origin` "image" if the stars allowed a correction, else "gaussian".
     """
-    from scipy.ndimage import gaussian_filter
-
     n, k, _ = stamps.shape
     psf = EffectivePSF(sigma, k // 2)
     psf.stars = n
     if n < _LEAST_STARS:
         return psf
-    half = k // 2
-    gy, gx = (axis.ravel().astype(float) for axis in np.mgrid[-half : half + 1, -half : half + 1])
-    size = psf.table.shape[0]
-    ty, tx = (axis - psf.pad * _GRID for axis in np.mgrid[0:size, 0:size])
-    ty, tx = ty / _GRID, tx / _GRID
-    core = np.exp(-(tx**2 + ty**2) / (2 * sigma**2)) / (2 * np.pi * sigma**2)
     every = np.ones(stamps.shape, dtype=bool)
     start = np.zeros((n, 2))
     for _ in range(6):
         found = fit_stamps(stamps, variance, every, start, psf, radius)
         start = np.column_stack([found["x"], found["y"]])
-        flux = found["flux"][:, None]
-        clean = (found["flux"] > 0) & (found["qfit"] < 3 * np.median(found["qfit"]) + 1e-6)
-        dx, dy = gx - start[:, :1], gy - start[:, 1:]
-        gauss = np.exp(-(dx**2 + dy**2) / (2 * sigma**2)) / (2 * np.pi * sigma**2)
-        value = (stamps.reshape(n, -1) - found["background"][:, None]) / flux - gauss
-        weight = flux**2 / variance.reshape(n, -1)
-        weight = weight / np.median(weight)
-        weight = np.minimum(weight, 4.0) * clean[:, None]  # no few stars rule
-        deviation = np.abs(value - psf(dx, dy) + gauss)
-        limit = 4 * 1.4826 * np.median(deviation[clean], axis=0) + 1e-6
-        weight = np.where(deviation > limit, 0.0, weight)
-        i = np.clip(np.rint((dy + psf.pad) * _GRID).astype(int), 0, size - 1)
-        j = np.clip(np.rint((dx + psf.pad) * _GRID).astype(int), 0, size - 1)
-        total, norm = np.zeros((size, size)), np.zeros((size, size))
-        np.add.at(total, (i, j), weight * value)
-        np.add.at(norm, (i, j), weight)
-        # One sample's worth of "no correction" draws places with few samples to the Gaussian.
-        table = gaussian_filter(total, _SMOOTH, mode="constant") / (
-            gaussian_filter(norm, _SMOOTH, mode="constant") + 0.2
-        )
-        for axis in (tx, ty):
-            shift = sigma**2 * float((table * axis * core).sum() / ((axis * core) ** 2).sum())
-            table = table - shift * axis / sigma**2 * core
-        # Beyond the stamps' corners there are no samples: end smoothly.
-        table *= np.clip(half + 1 - np.hypot(tx, ty), 0, 1)
-        psf.set_table(table)
+        psf.set_table(_centred(psf, _correction(psf, stamps, variance, found)))
     psf.origin = "image"
     return psf
+
+
+def _correction(psf: EffectivePSF, stamps: Array, variance: Array, found: Mapping[str, Array]) -> Array:
+    """Return what stars at the positions found add to the Gaussian, in the samples of `psf.table`."""
+    from scipy.ndimage import gaussian_filter
+
+    n, size, sigma = len(stamps), psf.table.shape[0], psf.sigma
+    gx, gy = _pixel_offsets(psf.half)
+    flux = found["flux"][:, None]
+    clean = (found["flux"] > 0) & (found["qfit"] < 3 * np.median(found["qfit"]) + 1e-6)
+    dx, dy = gx - found["x"][:, None], gy - found["y"][:, None]
+    gauss = np.exp(-(dx**2 + dy**2) / (2 * sigma**2)) / (2 * np.pi * sigma**2)
+    value = (stamps.reshape(n, -1) - found["background"][:, None]) / flux - gauss
+    weight = flux**2 / variance.reshape(n, -1)
+    weight = weight / np.median(weight)
+    weight = np.minimum(weight, 4.0) * clean[:, None]  # no few stars rule
+    deviation = np.abs(value - psf(dx, dy) + gauss)
+    limit = 4 * 1.4826 * np.median(deviation[clean], axis=0) + 1e-6
+    weight = np.where(deviation > limit, 0.0, weight)
+    i = np.clip(np.rint((dy + psf.pad) * _GRID).astype(int), 0, size - 1)
+    j = np.clip(np.rint((dx + psf.pad) * _GRID).astype(int), 0, size - 1)
+    total, norm = np.zeros((size, size)), np.zeros((size, size))
+    np.add.at(total, (i, j), weight * value)
+    np.add.at(norm, (i, j), weight)
+    # One sample's worth of "no correction" draws places with few samples to the Gaussian.
+    smooth = gaussian_filter(norm, _SMOOTH, mode="constant") + 0.2
+    return np.asarray(gaussian_filter(total, _SMOOTH, mode="constant") / smooth)
+
+
+def _centred(psf: EffectivePSF, table: Array) -> Array:
+    """Take out of a correction what shifts the PSF, and let it end smoothly beyond the stamps' corners."""
+    size, sigma = table.shape[0], psf.sigma
+    ty, tx = (axis - psf.pad * _GRID for axis in np.mgrid[0:size, 0:size])
+    ty, tx = ty / _GRID, tx / _GRID
+    core = np.exp(-(tx**2 + ty**2) / (2 * sigma**2)) / (2 * np.pi * sigma**2)
+    for axis in (tx, ty):
+        shift = sigma**2 * float((table * axis * core).sum() / ((axis * core) ** 2).sum())
+        table = table - shift * axis / sigma**2 * core
+    return np.asarray(table * np.clip(psf.half + 1 - np.hypot(tx, ty), 0, 1))
 
 
 def common_width(sigma: Array, weight: Array, nominal: float) -> float | None:

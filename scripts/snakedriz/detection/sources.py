@@ -25,7 +25,9 @@ from snakedriz.detection import effective_psf
 from snakedriz.detection.effective_psf import FWHM, Array, EffectivePSF, FloatArray, Mask
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import extension_name, science_extensions
+from snakedriz.fits_headers.rootnames import ExposureKey
 
+REMEDY = "remove the masks and run again"
 MOST_PSF_STARS = 500  # more do not sharpen the PSF
 #: Bits of the column `flags`.
 SATURATED, EDGE, TOUCHES_CR, NOT_STARLIKE, BAD_CORE = 1, 2, 4, 8, 16
@@ -154,10 +156,18 @@ def _centre(data: FloatArray, x: NDArray[np.intp], y: NDArray[np.intp], fwhm: fl
 class _Chip:
     """One chip: pixels, masks, and the steps from them to a table."""
 
-    def __init__(self, data: FloatArray, dq: NDArray[Any], cr: Mask, electrons: float, settings: Mapping[str, Any]):
+    def __init__(
+        self,
+        data: FloatArray,
+        dq: NDArray[Any],
+        cr: Mask,
+        electrons: float,
+        seconds: float,
+        settings: Mapping[str, Any],
+    ) -> None:
         from scipy.ndimage import binary_dilation
 
-        self.settings, self.electrons = settings, electrons
+        self.settings, self.electrons, self.seconds = settings, electrons, seconds
         self.saturated: Mask = (dq & int(settings["saturated_bits"])) > 0
         self.bad: Mask = ((dq & int(settings["bad_bits"])) > 0) | ~np.isfinite(data)
         self.grown = self.saturated
@@ -286,7 +296,7 @@ def _common_psf(chips: list[_Chip]) -> tuple[FloatArray, str, Array, Array]:
 
 
 def _chip_table(
-    chip: _Chip, version: int, zero_seconds: float, common: tuple[FloatArray, str, Array, Array]
+    chip: _Chip, version: int, common: tuple[FloatArray, str, Array, Array]
 ) -> tuple[Table, dict[str, Any]]:
     """Detect, centre, classify and cut the sources of one chip."""
     settings = chip.settings
@@ -309,8 +319,8 @@ def _chip_table(
     table = _measure(chip, x, y, dao, inside, (stamps, variances), about)
     table["chip"] = version
     with np.errstate(divide="ignore", invalid="ignore"):
-        table["mag"] = -2.5 * np.log10(np.where(table["flux"] > 0, table["flux"] / zero_seconds, np.nan))
-    saturated = _saturated_rows(chip, version, zero_seconds)
+        table["mag"] = -2.5 * np.log10(np.where(table["flux"] > 0, table["flux"] / chip.seconds, np.nan))
+    saturated = _saturated_rows(chip, version)
     return _cut(table, saturated, settings, about), about
 
 
@@ -394,7 +404,7 @@ def _excess(found: Mapping[str, Any], stars: NDArray[np.intp], nsigma: float) ->
     return float(np.sqrt(common)), np.clip(ratio, 1.0, 10.0)
 
 
-def _saturated_rows(chip: _Chip, version: int, zero_seconds: float) -> Table:
+def _saturated_rows(chip: _Chip, version: int) -> Table:
     """One row per group of saturated pixels, by its centre of light; never used in a fit."""
     from scipy.ndimage import center_of_mass, label
     from scipy.ndimage import sum as label_sum
@@ -410,7 +420,7 @@ def _saturated_rows(chip: _Chip, version: int, zero_seconds: float) -> Table:
     centres = np.asarray(center_of_mass(chip.saturated.astype(np.float32), labels, which)).reshape(-1, 2)
     table["y"], table["x"] = centres[:, 0], centres[:, 1]
     table["flux"] = label_sum(chip.raw, labels, which)
-    table["mag"] = -2.5 * np.log10(np.maximum(table["flux"], 1e-9) / zero_seconds)
+    table["mag"] = -2.5 * np.log10(np.maximum(table["flux"], 1e-9) / chip.seconds)
     for name in ("x_err", "y_err"):
         table[name] = np.sqrt(sizes[which - 1])
     for name in ("snr", "sharpness", "roundness1", "roundness2", "peak", "qfit"):
@@ -444,7 +454,7 @@ def find_sources(
     exposure : path
         Calibrated exposure (`_flt`, `_flc` or `_c0m`), opened read-only; each SCI and DQ array is read once.
     settings : mapping
-        The detector's settings with a block `sources` (config/detectors.yaml), or that block itself.
+        The numbers of the detector (`settings.detector_settings`), or their block `sources`.
     crmask : path, optional
         Bundle of cosmic-ray masks: extension `<ROOTNAME>`, EXTVER of the chip, 1 = flagged.
     trust_crmask : bool
@@ -467,41 +477,32 @@ def find_sources(
     """
     settings = settings.get("sources", settings)
     exposure = Path(exposure)
-    tables: list[Table] = []
-    chips: list[dict[str, Any]] = []
-    ready: dict[int, _Chip] = {}
     with fits.open(exposure, mode="readonly", memmap=False) as hdul:
         primary = hdul[0].header
-        rootname = str(primary.get("ROOTNAME", exposure.name.split("_")[0])).strip().lower()
+        rootname = str(primary.get("ROOTNAME", ExposureKey.parse(exposure).rootname)).strip().lower()
         exptime = float(primary.get("EXPTIME", 1.0)) or 1.0
         versions = science_extensions(hdul)
         if not versions:
-            raise SnakedrizError(f"{exposure}: has no SCI extension; expected a calibrated HST exposure")
-        names = [extension_name(hdu) for hdu in hdul]
+            raise SnakedrizError(
+                f"{exposure}: has no SCI extension; expected a calibrated HST exposure", "fetch the file again"
+            )
+        ready: dict[int, _Chip] = {}
         for version in versions:
-            science = hdul["SCI", version]
-            shape = science.shape
-            dq = hdul["DQ", version].data if ("DQ", version) in names else None
-            dq = np.zeros(shape, np.int16) if dq is None else dq
-            flagged = np.zeros(shape, dtype=bool)
+            flagged = None
             if trust_crmask and crmask is not None:
-                flagged = _cr_flags(Path(crmask), rootname, version, shape)
-            elif trust_crmask:
-                flagged = (dq & int(settings["cr_bits"])) > 0
-            electrons, seconds = _units(primary, science.header, exptime)
-            data = None if science.data is None else np.asarray(science.data, dtype=np.float32)
-            bad = None if data is None else ((dq & int(settings["bad_bits"])) > 0) | ~np.isfinite(data)
-            if data is None or bad is None or np.count_nonzero(~bad) < 1000 or not np.any(data[~bad]):
-                chips.append({"chip": version, "used": 0, "reason": "no good pixels"})
-                continue
-            ready[version] = _Chip(data, dq, flagged, electrons, settings)
-            ready[version].first_pass()
-            del science.data, data
+                flagged = _cr_flags(Path(crmask), rootname, version, hdul["SCI", version].shape)
+            chip = _read_chip(hdul, version, settings, flagged, trust_crmask)
+            if chip is not None:
+                ready[version] = chip
+    chips: list[dict[str, Any]] = [
+        {"chip": version, "used": 0, "reason": "no good pixels"} for version in versions if version not in ready
+    ]
+    tables: list[Table] = []
     together = [list(ready)] if settings["share_psf"] else [[version] for version in ready]
     for versions in together if ready else []:
         common = _common_psf([ready[version] for version in versions])
         for version in versions:
-            table, about = _chip_table(ready.pop(version), version, seconds, common)
+            table, about = _chip_table(ready.pop(version), version, common)
             chips.append(about)
             tables.append(table)
     table = vstack(tables, metadata_conflicts="silent") if tables else _empty()
@@ -523,6 +524,32 @@ def find_sources(
     return table
 
 
+def _read_chip(
+    hdul: fits.HDUList, version: int, settings: Mapping[str, Any], flagged: Mask | None, trust_dq: bool
+) -> _Chip | None:
+    """Read one chip and look for its brightest sources; None if it has no good pixels.
+
+    Without a mask of cosmic rays those of DQ count, if they are to be trusted.
+    """
+    science = hdul["SCI", version]
+    has_dq = ("DQ", version) in [extension_name(hdu) for hdu in hdul]
+    dq = hdul["DQ", version].data if has_dq else None
+    dq = np.zeros(science.shape, np.int16) if dq is None else dq
+    if flagged is None:
+        flagged = (dq & int(settings["cr_bits"])) > 0 if trust_dq else np.zeros(science.shape, dtype=bool)
+    if science.data is None:
+        return None
+    data = np.asarray(science.data, dtype=np.float32)
+    bad = ((dq & int(settings["bad_bits"])) > 0) | ~np.isfinite(data)
+    if np.count_nonzero(~bad) < 1000 or not np.any(data[~bad]):
+        return None
+    exptime = float(hdul[0].header.get("EXPTIME", 1.0)) or 1.0
+    chip = _Chip(data, dq, flagged, *_units(hdul[0].header, science.header, exptime), settings)
+    chip.first_pass()
+    del science.data
+    return chip
+
+
 def _cr_flags(path: Path, rootname: str, version: int, shape: tuple[int, ...]) -> Mask:
     with fits.open(path, memmap=False) as bundle:
         try:
@@ -530,8 +557,10 @@ def _cr_flags(path: Path, rootname: str, version: int, shape: tuple[int, ...]) -
         except KeyError as error:
             have = ", ".join(sorted({f"{h.name},{h.ver}" for h in bundle[1:]}))
             raise SnakedrizError(
-                f"{path}: has no mask {rootname.upper()},{version}; it holds {have}. Make the masks of this visit again"
+                f"{path}: has no mask {rootname.upper()},{version}; it holds {have}", REMEDY
             ) from error
     if flagged.shape != shape:
-        raise SnakedrizError(f"{path}: the mask of {rootname} chip {version} has shape {flagged.shape}, not {shape}")
+        raise SnakedrizError(
+            f"{path}: the mask of {rootname} chip {version} has shape {flagged.shape}, not {shape}", REMEDY
+        )
     return flagged

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from snakedriz.files import whole
+from snakedriz.geometry import chip_corners
 
 if TYPE_CHECKING:
     from snakedriz.drizzle.drizzle_input import DrizzleInput
@@ -87,7 +88,7 @@ def map_chips(skeleton: fits.HDUList, output_wcs: WCS, shape: tuple[int, int]) -
     for version in science_extensions(skeleton):
         ny, nx = skeleton["SCI", version].shape
         step = np.arange(_EDGE) / _EDGE
-        corners = np.array([(-0.5, -0.5), (nx - 0.5, -0.5), (nx - 0.5, ny - 0.5), (-0.5, ny - 0.5)])
+        corners = chip_corners(nx, ny)
         edges = [a + step[:, None] * (b - a) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True)]
         sky = HSTWCS(skeleton, ext=("SCI", version)).all_pix2world(np.concatenate(edges), 0)
         x, y = output_wcs.wcs_world2pix(sky, 0).T

@@ -8,10 +8,14 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+from snakedriz.artefacts.inventory import Kind
 from snakedriz.errors import SnakedrizError
 from snakedriz.fits_headers.fast_header import primary_cards, table_rows
 from snakedriz.fits_headers.rootnames import EXPOSURE_KINDS, KINDS, ROOTNAME, ExposureKey, clean_name
+
+TABLE_REMEDY = "correct the table, or fetch it again"
 
 
 class FileIndex:
@@ -35,7 +39,7 @@ class FileIndex:
         self._files: dict[ExposureKey, list[str]] = {}
         if not os.path.isdir(self.directory):  # noqa: PTH112
             raise SnakedrizError(
-                f"{self.directory}: the input folder does not exist; set `input:` in the configuration"
+                f"{self.directory}: the input folder does not exist", "set `input:` in the configuration"
             )
         seen = {_identity(os.fspath(path)) for path in exclude if os.path.isdir(path)}  # noqa: PTH112
         seen.discard(_identity(self.directory))
@@ -65,7 +69,9 @@ class FileIndex:
                     elif entry.is_dir():
                         below.append(entry.path)
         except OSError as error:
-            raise SnakedrizError(f"{folder}: cannot be read: {error.strerror or error}") from error
+            raise SnakedrizError(
+                f"{folder}: cannot be read: {error.strerror or error}", "make the folder readable"
+            ) from error
         return below
 
     def path(self, name: str) -> str:
@@ -78,7 +84,7 @@ class FileIndex:
         """
         found = self.get(*ExposureKey.parse(name))
         if found is None:
-            raise SnakedrizError(f"{name} was not found below {self.directory}")
+            raise SnakedrizError(f"{name} was not found below {self.directory}", "put it there")
         return found
 
     def get(self, rootname: str, kind: str) -> str | None:
@@ -94,8 +100,8 @@ class FileIndex:
             return None
         if len(paths) > 1:
             raise SnakedrizError(
-                f"{rootname}_{kind}.fits is there more than once below {self.directory}: {', '.join(paths)}; "
-                "which one is meant? Remove or move away the others"
+                f"{rootname}_{kind}.fits is there more than once below {self.directory}: {', '.join(paths)}",
+                "keep the one that is meant and move the others away",
             )
         return paths[0]
 
@@ -113,7 +119,7 @@ class FileIndex:
 
 
 @dataclass(frozen=True)
-class Member:
+class AssociationMember:
     """One exposure of an association: rootname (lower case), MEMTYPE (upper case) and MEMPRSNT."""
 
     rootname: str
@@ -133,7 +139,7 @@ class Association:
         ``association`` or ``single``.
     table : str or None
         Path of the association table.
-    members : tuple of Member
+    members : tuple of AssociationMember
         Exposures in the order of the table, those not present included.
     product : str
         Rootname of the final product, which may differ from the table's.
@@ -145,23 +151,23 @@ class Association:
         ``("flt",)`` or ``("flc",)``; empty if there is a problem, or for WFPC2 files.
     warnings : tuple of str
         What files were left aside.
-    problem : str or None
-        Why this cannot be processed as it is (a damaged table, a missing file), as the text of an error. It is kept
+    problem : SnakedrizError or None
+        Why this cannot be processed as it is (a damaged table, a missing file). It is kept
         here instead of being raised so that one bad association among many fails in its own job.
     """
 
     name: str
-    kind: str
+    kind: Literal["association", "single"]
     table: str | None
-    members: tuple[Member, ...]
+    members: tuple[AssociationMember, ...]
     product: str
     subproducts: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
     warnings: tuple[str, ...] = ()
-    problem: str | None = None
+    problem: SnakedrizError | None = None
 
     @property
-    def verification_kind(self) -> str | None:
+    def verification_kind(self) -> Kind | None:
         """``flc`` where every exposure has one, else ``flt``: what candidates are judged on."""
         return self.kinds[0] if self.kinds else None
 
@@ -194,10 +200,11 @@ def find(index: FileIndex, name: str) -> str:
         return root
     known = index.rootnames("asn", *EXPOSURE_KINDS)
     near = difflib.get_close_matches(root, known, n=1)
-    advice = f"; did you mean {near[0]}?" if near else ""
+    remedy = f"did you mean {near[0]}? Correct the name" if near else "correct the name, or put the files there"
     raise SnakedrizError(
         f"{name}: neither {root}_asn.fits nor {root}_raw.fits, _flt.fits or _flc.fits was found below "
-        f"{index.directory}{advice}"
+        f"{index.directory}",
+        remedy,
     )
 
 
@@ -246,39 +253,43 @@ def read(index: FileIndex, name: str) -> Association:
         association = _read_table(index, root)
         if is_wfpc2(index, association):
             return association
-        files = exposure_files(index, association)
+        files = _exposure_files(index, association)
         found, warnings = _kinds(index, association, files)
     except SnakedrizError as error:
-        return replace(association, problem=str(error))
+        return replace(association, problem=error)
     return replace(association, kinds=tuple(found), warnings=tuple(warnings))
 
 
 def _read_table(index: FileIndex, root: str) -> Association:
     table = index.get(root, "asn")
     if table is None:
-        return Association(root, "single", None, (Member(root, "SINGLE", True),), root)
-    members: dict[str, Member] = {}
+        return Association(root, "single", None, (AssociationMember(root, "SINGLE", True),), root)
+    members: dict[str, AssociationMember] = {}
     products: list[tuple[str, str]] = []
     for number, row in enumerate(table_rows(table, ("MEMNAME", "MEMTYPE", "MEMPRSNT")), start=1):
         missing = {"MEMNAME", "MEMTYPE"} - set(row)
         if missing:
-            raise SnakedrizError(f"{table}: not an association table: it has no column {' or '.join(sorted(missing))}")
+            raise SnakedrizError(
+                f"{table}: not an association table: it has no column {' or '.join(sorted(missing))}", TABLE_REMEDY
+            )
         member, kind = row["MEMNAME"].lower(), row["MEMTYPE"].upper()
         if not member:
             continue
         if not ROOTNAME.fullmatch(member):
-            raise SnakedrizError(f"{table}: row {number}: MEMNAME {member!r} is not a rootname of letters and digits")
+            raise SnakedrizError(
+                f"{table}: row {number}: MEMNAME {member!r} is not a rootname of letters and digits", TABLE_REMEDY
+            )
         if kind.startswith("PROD"):
             products.append((kind, member))
         elif kind.startswith("EXP"):
-            members.setdefault(member, Member(member, kind, row.get("MEMPRSNT", True)))
+            members.setdefault(member, AssociationMember(member, kind, row.get("MEMPRSNT", True)))
     if not members:
-        raise SnakedrizError(f"{table}: names no exposure (no row with a MEMTYPE that begins with EXP)")
+        raise SnakedrizError(f"{table}: names no exposure (no row with a MEMTYPE that begins with EXP)", TABLE_REMEDY)
     product = _product(root, products)
     others = tuple(dict.fromkeys(name for _, name in products if name != product))
     found = Association(root, "association", table, tuple(members.values()), product, others)
     if not found.present:
-        raise SnakedrizError(f"{table}: none of the exposures it names is marked as present (MEMPRSNT)")
+        raise SnakedrizError(f"{table}: none of the exposures it names is marked as present (MEMPRSNT)", TABLE_REMEDY)
     return found
 
 
@@ -293,33 +304,18 @@ def _product(root: str, products: Sequence[tuple[str, str]]) -> str:
     return products[0][1] if len({name for _, name in products}) == 1 else root
 
 
-def exposure_files(index: FileIndex, association: Association, strict: bool = True) -> list[ExposureFiles]:
+def _exposure_files(index: FileIndex, association: Association) -> list[ExposureFiles]:
     """Return the files of the exposures that are present, in the order of the table.
-
-    Parameters
-    ----------
-    index : FileIndex
-        Where the files are.
-    association : Association
-        What to look for.
-    strict : bool
-        Whether what is missing or ambiguous is an error; otherwise it is None. Input functions set this to False, so
-        that a bad association fails in its own job and not while the graph is built.
 
     Raises
     ------
     SnakedrizError
-        If `strict`, and an exposure has neither FLT nor FLC or a name occurs in two folders.
+        If an exposure has neither FLT nor FLC, or a name occurs in two folders.
     """
-
-    def path(root: str, kind: str) -> str | None:
-        return index.get(root, kind) if strict or len(index.paths(root, kind)) == 1 else None
-
-    found = [
-        ExposureFiles(root, path(root, "raw"), path(root, "flt"), path(root, "flc")) for root in association.present
-    ]
+    roots = association.present
+    found = [ExposureFiles(root, *(index.get(root, kind) for kind in ("raw", "flt", "flc"))) for root in roots]
     missing = [files.rootname for files in found if files.flt is None and files.flc is None]
-    if missing and strict:
+    if missing:
         raise _missing(index, association, missing, ("flt", "flc"))
     return found
 
@@ -339,7 +335,7 @@ def files(association: Association, index: FileIndex) -> list[str]:
     return [*found, *index.paths(association.name, "asn")]
 
 
-def _kinds(index: FileIndex, association: Association, files: Sequence[ExposureFiles]) -> tuple[list[str], list[str]]:
+def _kinds(index: FileIndex, association: Association, files: Sequence[ExposureFiles]) -> tuple[list[Kind], list[str]]:
     """Say which kinds of calibrated files the association has, the one to verify with first.
 
     FLC leads where every present exposure has one; otherwise FLT serves for all, and the FLC of a part are left aside,
@@ -359,12 +355,13 @@ def _kinds(index: FileIndex, association: Association, files: Sequence[ExposureF
     """
     with_flc = [f.rootname for f in files if f.flc is not None]
     with_flt = [f.rootname for f in files if f.flt is not None]
-    complete = [kind for kind, have in (("flc", with_flc), ("flt", with_flt)) if len(have) == len(files)]
+    both: tuple[tuple[Kind, list[str]], ...] = (("flc", with_flc), ("flt", with_flt))
+    complete = [kind for kind, have in both if len(have) == len(files)]
     if not complete:
         without = [f.rootname for f in files if f.flt is None]
         raise _missing(index, association, without, ("flt",))
     warnings = []
-    for kind, have in (("flc", with_flc), ("flt", with_flt)):
+    for kind, have in both:
         if have and kind not in complete:
             lacking = [f.rootname for f in files if f.rootname not in have]
             warnings.append(
@@ -412,11 +409,11 @@ def _missing(index: FileIndex, association: Association, roots: Sequence[str], w
     names = ", ".join(roots)
     if association.table is None:
         return SnakedrizError(
-            f"{names}: no calibrated file ({names}{files}) was found below {index.directory}; put it there"
+            f"{names}: no calibrated file ({names}{files}) was found below {index.directory}", "put it there"
         )
     return SnakedrizError(
-        f"{names}: named in {association.table}, but no file {files} was found below {index.directory}; put the "
-        "missing file there, or mark the exposure as not present (MEMPRSNT = F) in a copy of the table"
+        f"{names}: named in {association.table}, but no file {files} was found below {index.directory}",
+        "put the missing file there, or mark the exposure as not present (MEMPRSNT = F) in a copy of the table",
     )
 
 

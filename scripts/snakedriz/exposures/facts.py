@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from snakedriz.artefacts.inventory import ChipRecord, ExposureFacts, HeaderFacts
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import screening
-from snakedriz.fits_headers.fast_header import Unit, units
+from snakedriz.fits_headers.fast_header import AGAIN, HeaderUnit, units
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 #: Detectors with two chips when the whole of them is read.
 TWO_CHIPS = {("ACS", "WFC"), ("WFC3", "UVIS")}
-#: Keywords that name reference files.
-REFERENCE_KEYWORDS = ("IDCTAB", "D2IMFILE", "NPOLFILE", "MDRIZTAB")
 _DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 #: Pixels looked at in one go for data that are not zero.
 _CHUNK = 1 << 20
 
 
-def facts(path: str | Path, pixels: bool = True) -> dict[str, Any]:
+def read(path: str | Path, pixels: bool = True) -> ExposureFacts:
     """Read the facts of one calibrated exposure.
 
     Parameters
@@ -31,15 +31,6 @@ def facts(path: str | Path, pixels: bool = True) -> dict[str, Any]:
         An FLT or FLC file; opened read-only.
     pixels : bool
         Whether to look for pixels that are not zero; without it `all_zero` is None.
-
-    Returns
-    -------
-    dict
-        In JSON form: `rootname`, `instrument`, `detector`, `filter` (comma-separated, as MDRIZTAB has it), `exptime`
-        (s), `expstart`, `expend` (MJD), `date_obs`, `targname`, `proposid`, `ra_targ`, `dec_targ`, `pa_v3` (deg),
-        `subarray`, `drizcorr`, `wcsname` (as in SCI,1), the reference files by keyword (lower case), `all_zero` over
-        all chips, and `chips`: for each SCI extension `extver`, `ccdchip`, `shape` (ny, nx), `ngoodpix`, `all_zero`.
-        What a header does not set is None.
 
     Raises
     ------
@@ -50,46 +41,47 @@ def facts(path: str | Path, pixels: bool = True) -> dict[str, Any]:
     primary = found[0].cards
     science = [unit for unit in found[1:] if unit.name[0] == "SCI"]
     _check_extensions(path, primary, found, science)
-    chips = []
-    for unit in science:
-        shape = _shape(unit, path)
-        chips.append(
-            {
-                "extver": unit.name[1],
-                "ccdchip": unit.cards.get("CCDCHIP"),
-                "shape": list(shape),
-                "ngoodpix": screening.good_pixels(unit.cards),
-                "all_zero": _all_zero(path, unit) if pixels else None,
-            }
+    chips = [
+        ChipRecord(
+            extver=unit.name[1],
+            ccdchip=_if_one_of(unit.cards.get("CCDCHIP"), int),
+            shape=_shape(unit, path),
+            ngoodpix=screening.good_pixels(unit.cards),
+            all_zero=_all_zero(path, unit) if pixels else None,
         )
-    return {
-        **primary_facts(primary, path),
-        "wcsname": _text(science[0].cards, "WCSNAME"),
-        "all_zero": all(chip["all_zero"] for chip in chips) if pixels else None,
-        "chips": chips,
-    }
+        for unit in science
+    ]
+    return ExposureFacts(
+        **vars(primary_facts(primary, path)),
+        wcsname=_text(science[0].cards, "WCSNAME"),
+        all_zero=all(chip.all_zero for chip in chips) if pixels else None,
+        chips=chips,
+    )
 
 
-def primary_facts(primary: Mapping[str, Any], path: str | Path = "") -> dict[str, Any]:
-    """Return the facts that the primary header of an exposure tells, with the keys that `facts` has."""
-    return {
-        "rootname": str(primary.get("ROOTNAME") or "").strip().lower() or _rootname(path),
-        "instrument": screening.text(primary, "INSTRUME") or None,
-        "detector": screening.text(primary, "DETECTOR") or None,
-        "filter": ",".join(screening.filter_names(primary)),
-        "exptime": _number(primary, "EXPTIME"),
-        "expstart": _number(primary, "EXPSTART"),
-        "expend": _number(primary, "EXPEND"),
-        "date_obs": _text(primary, "DATE-OBS"),
-        "targname": _text(primary, "TARGNAME"),
-        "proposid": primary.get("PROPOSID"),
-        "ra_targ": _number(primary, "RA_TARG"),
-        "dec_targ": _number(primary, "DEC_TARG"),
-        "pa_v3": _number(primary, "PA_V3"),
-        "subarray": primary.get("SUBARRAY"),
-        "drizcorr": _text(primary, "DRIZCORR"),
-        **{keyword.lower(): _text(primary, keyword) for keyword in REFERENCE_KEYWORDS},
-    }
+def primary_facts(primary: Mapping[str, Any], path: str | Path = "") -> HeaderFacts:
+    """Return the facts that the primary header of an exposure tells; the file's name stands in for ROOTNAME."""
+    return HeaderFacts(
+        rootname=str(primary.get("ROOTNAME") or "").strip().lower() or ExposureKey.parse(path).rootname,
+        instrument=screening.text(primary, "INSTRUME") or None,
+        detector=screening.text(primary, "DETECTOR") or None,
+        filter=",".join(screening.filter_names(primary)),
+        exptime=_number(primary, "EXPTIME"),
+        expstart=_number(primary, "EXPSTART"),
+        expend=_number(primary, "EXPEND"),
+        date_obs=_text(primary, "DATE-OBS"),
+        targname=_text(primary, "TARGNAME"),
+        proposid=_if_one_of(primary.get("PROPOSID"), int, str),
+        ra_targ=_number(primary, "RA_TARG"),
+        dec_targ=_number(primary, "DEC_TARG"),
+        pa_v3=_number(primary, "PA_V3"),
+        subarray=_if_one_of(primary.get("SUBARRAY"), bool, str),
+        drizcorr=_text(primary, "DRIZCORR"),
+        idctab=_text(primary, "IDCTAB"),
+        d2imfile=_text(primary, "D2IMFILE"),
+        npolfile=_text(primary, "NPOLFILE"),
+        mdriztab=_text(primary, "MDRIZTAB"),
+    )
 
 
 def headers(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -98,20 +90,22 @@ def headers(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return found[0].cards, [unit.cards for unit in found[1:] if unit.name[0] == "SCI"]
 
 
-def _check_extensions(path: str | Path, primary: Mapping[str, Any], found: list[Unit], science: list[Unit]) -> None:
+def _check_extensions(
+    path: str | Path, primary: Mapping[str, Any], found: list[HeaderUnit], science: list[HeaderUnit]
+) -> None:
     have = {unit.name for unit in found[1:]}
     listed = ", ".join(f"{name or 'unnamed'},{version}" for name, version in (u.name for u in found[1:])) or "none"
     if not science:
-        raise SnakedrizError(f"{path}: expected an extension SCI,1, found these extensions: {listed}")
+        raise SnakedrizError(f"{path}: expected an extension SCI,1, found these extensions: {listed}", AGAIN)
     lacking = [f"DQ,{unit.name[1]}" for unit in science if ("DQ", unit.name[1]) not in have]
     if lacking:
-        raise SnakedrizError(f"{path}: expected the extension {' and '.join(lacking)}, found these: {listed}")
+        raise SnakedrizError(f"{path}: expected the extension {' and '.join(lacking)}, found these: {listed}", AGAIN)
     for unit in science:
         if unit.cards.get("XTENSION") != "IMAGE":
-            raise SnakedrizError(
-                f"{path}: SCI,{unit.name[1]} is not an image but {unit.cards.get('XTENSION')}"
-                + (": tile-compressed; uncompress the file with funpack" if unit.cards.get("ZIMAGE") else "")
-            )
+            found_there = f"{path}: SCI,{unit.name[1]} is not an image but {unit.cards.get('XTENSION')}"
+            if unit.cards.get("ZIMAGE"):
+                raise SnakedrizError(f"{found_there}: tile-compressed", "uncompress the file with funpack")
+            raise SnakedrizError(found_there, AGAIN)
     # A file cut between two extensions looks whole. NEXTEND alone does not prove it: deleting headerlets leaves it as
     # it was, so only a missing chip counts.
     announced, kind = primary.get("NEXTEND"), (primary.get("INSTRUME"), primary.get("DETECTOR"))
@@ -119,20 +113,23 @@ def _check_extensions(path: str | Path, primary: Mapping[str, Any], found: list[
     if full_frame and len(science) < 2 and isinstance(announced, int) and announced > len(found) - 1:
         raise SnakedrizError(
             f"{path}: truncated: its header announces {announced} extensions, found {len(found) - 1} ({listed}), and "
-            "one of the two chips is missing; fetch the file again"
+            "one of the two chips is missing",
+            AGAIN,
         )
 
 
-def _shape(unit: Unit, path: str | Path) -> tuple[int, int]:
+def _shape(unit: HeaderUnit, path: str | Path) -> tuple[int, int]:
     naxis = unit.cards.get("NAXIS")
     if naxis == 2 and unit.data_size:
         return int(unit.cards["NAXIS2"]), int(unit.cards["NAXIS1"])
     if naxis == 0 and unit.cards.get("NPIX1") and unit.cards.get("NPIX2"):  # an array of one value, kept in PIXVALUE
         return int(unit.cards["NPIX2"]), int(unit.cards["NPIX1"])
-    raise SnakedrizError(f"{path}: SCI,{unit.name[1]} has no pixels (NAXIS = {naxis}), expected an image with 2 axes")
+    raise SnakedrizError(
+        f"{path}: SCI,{unit.name[1]} has no pixels (NAXIS = {naxis}), expected an image with 2 axes", AGAIN
+    )
 
 
-def _all_zero(path: str | Path, unit: Unit) -> bool:
+def _all_zero(path: str | Path, unit: HeaderUnit) -> bool:
     """Whether no pixel is finite and different from zero; reading stops at the first piece that has one."""
     cards = unit.cards
     if not unit.data_size:
@@ -150,10 +147,6 @@ def _all_zero(path: str | Path, unit: Unit) -> bool:
     return True
 
 
-def _rootname(path: str | Path) -> str:
-    return Path(path).name.rpartition("_")[0].lower()
-
-
 def _text(header: Mapping[str, Any], keyword: str) -> str | None:
     value = header.get(keyword)
     return None if value is None else str(value).strip() or None
@@ -162,3 +155,7 @@ def _text(header: Mapping[str, Any], keyword: str) -> str | None:
 def _number(header: Mapping[str, Any], keyword: str) -> float | None:
     value = header.get(keyword)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _if_one_of(value: Any, *kinds: type) -> Any:
+    return value if type(value) in kinds else None

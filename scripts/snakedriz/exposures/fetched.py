@@ -10,49 +10,27 @@ import functools
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from snakedriz.files import read_json
+from snakedriz.artefacts.provenance import Provenance, sidecar
+from snakedriz.exposures import coverage
+from snakedriz.exposures.association import FileIndex
+from snakedriz.exposures.visits import Visits
+from snakedriz.geometry import Cone
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from snakedriz.exposures.association import FileIndex
-    from snakedriz.services.area import Cone
-
+#: The outlines of all chips of a visit, read once for all its catalogues.
+_outlines = functools.lru_cache(maxsize=16)(coverage.outlines)
+#: Each observed visit by itself.
+ONE_BY_ONE = Visits()
 #: Ends of names of further files: an underscore and the key of what they were asked for.
 KEY = r"(?:_[0-9a-f]{8})?"
 
 
-Group = str | Sequence[Sequence[str]]
-
-
-def visit(rootname: str, group: Group = "auto") -> str:
-    """Return what an exposure or association is fetched with: its programme and visit, ipppss of ipppssoot.
-
-    Parameters
-    ----------
-    rootname : str
-    group : "auto" or list of lists of str
-        `visit.group` of the configuration: visits that the user groups are one, called after the first.
-    """
-    own = rootname[:6]
-    groups = () if isinstance(group, str) else group
-    return next((min(n[:6] for n in names) for names in groups if own in {n[:6] for n in names}), own)
-
-
-def sidecar(path: str | Path) -> Path:
-    """Return the name of a file's provenance record."""
-    path = Path(path)
-    return path.with_name(path.name + ".provenance.json")
-
-
-def exposures(index: FileIndex, name: str, group: Group = "auto") -> dict[str, str]:
+def exposures(index: FileIndex, name: str, visits: Visits = ONE_BY_ONE) -> dict[str, str]:
     """Return one calibrated file of every exposure of a visit, by rootname."""
-    roots = [root for root in index.rootnames("flt", "flc") if visit(root, group) == name]
+    roots = [root for root in index.rootnames("flt", "flc") if visits.fetched_with(root) == name]
     return {root: (index.paths(root, "flc") or index.paths(root, "flt"))[0] for root in sorted(roots)}
 
 
@@ -82,7 +60,7 @@ def _said(path: Path, key: str) -> Any:
     The record beside it is quicker to read than the table, which says the same.
     """
     if sidecar(path).is_file():
-        return read_json(sidecar(path))["query"].get(key)
+        return Provenance.read(sidecar(path)).query.get(key)
     from astropy.table.meta import get_header_from_yaml
 
     with path.open(encoding="utf-8") as stream:  # the header alone: rows may be many
@@ -106,7 +84,7 @@ def uncovered(paths: Iterable[Path], roots: Iterable[str]) -> list[str]:
 
 
 def tables(
-    folder: str | Path, kind: str, name: str, index: FileIndex, roots: Sequence[str], group: Group = "auto"
+    folder: str | Path, kind: str, name: str, index: FileIndex, roots: Sequence[str], visits: Visits = ONE_BY_ONE
 ) -> tuple[list[Path], Path | None]:
     """Return the tables (of headerlets, offsets) that exposures of a visit need: those that are there, and one to come.
 
@@ -121,12 +99,12 @@ def tables(
         Of the input folder: what is to come is for all exposures there of the visit that nothing covers.
     roots : sequence of str
         Exposures that are needed.
-    group : "auto" or list of lists of str
-        As in `visit`.
+    visits : Visits
+        What a visit is.
     """
     path = first(folder, kind, name)
     there = files(path)
-    every = exposures(index, name, group)
+    every = exposures(index, name, visits)
     if there and not uncovered(there, [root for root in roots if root in every]):
         return there, None
     return there, further(path, ",".join(uncovered(there, every))) if there else path
@@ -134,25 +112,15 @@ def tables(
 
 def field(path: Path) -> Cone | None:
     """Return the cone that a catalogue was asked for; None where it does not say, as one that a person put there."""
-    from snakedriz.services.area import Cone
-
     if sidecar(path).is_file():
-        query: Mapping[str, Any] = read_json(sidecar(path))["query"]
+        query = Provenance.read(sidecar(path)).query
         return Cone(query["ra"], query["dec"], query["radius_deg"])
     said = _said(path, "field")
     return None if said is None else Cone(*map(float, said))
 
 
-@functools.lru_cache(maxsize=16)
-def _corners(paths: tuple[str, ...]) -> list[NDArray[np.float64]]:
-    """Return the corners of all chips, once for all catalogues of a visit."""
-    from snakedriz.services import area
-
-    return area.corners(paths)
-
-
 def catalog(
-    folder: str | Path, name: str, index: FileIndex, catalog: str, group: Group = "auto"
+    folder: str | Path, name: str, index: FileIndex, catalog: str, visits: Visits = ONE_BY_ONE
 ) -> tuple[Path | None, Path | None]:
     """Return the table of a reference catalogue that covers a visit: the one that is there, or else one to come.
 
@@ -166,11 +134,9 @@ def catalog(
         Of the input folder.
     catalog : str
         Name of the catalogue.
-    group : "auto" or list of lists of str
-        As in `visit`.
+    visits : Visits
+        What a visit is.
     """
-    from snakedriz.services import area
-
     path = first(folder, "catalogs", name, catalog)
     there = {one: field(one) for one in files(path)}
     if not there:
@@ -178,10 +144,10 @@ def catalog(
     for one, said in there.items():
         if said is None:
             return one, None
-    paths = tuple(exposures(index, name, group).values())
-    corners = _corners(paths)
+    paths = tuple(exposures(index, name, visits).values())
+    corners = _outlines(paths)
     fitting = [(said.radius, one) for one, said in there.items() if said is not None and said.covers(corners)]
     if fitting or not corners:
         return min(fitting)[1] if fitting else min(there), None
-    cone = area.cone(paths)
+    cone = coverage.cone(paths)
     return None, further(path, f"{cone.ra} {cone.dec} {cone.radius}")

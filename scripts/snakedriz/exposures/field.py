@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 from astropy.io import fits
 
+from snakedriz.artefacts.inventory import ExposureRecord, Inventory
+from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import science_extensions
 from snakedriz.fits_headers.rootnames import ExposureKey
+from snakedriz.geometry import chip_corners
 
 
 def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
@@ -17,8 +19,7 @@ def chip_outline(exposure: fits.HDUList, chip: int) -> np.ndarray:
     from stwcs.wcsutil import HSTWCS
 
     ny, nx = exposure["SCI", chip].shape
-    corners = np.array([(-0.5, -0.5), (nx - 0.5, -0.5), (nx - 0.5, ny - 0.5), (-0.5, ny - 0.5)])
-    return HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(corners, 0)
+    return HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(chip_corners(nx, ny), 0)
 
 
 def outlines(skeletons: Mapping[ExposureKey, fits.HDUList]) -> list[np.ndarray]:
@@ -30,12 +31,20 @@ def outlines(skeletons: Mapping[ExposureKey, fits.HDUList]) -> list[np.ndarray]:
     ]
 
 
-def epoch(exposure: Mapping[str, Any]) -> float:
-    """Return the mid-time of an exposure of the inventory as a Julian year: 2000 + (MJD - 51544.5) / 365.25."""
-    return 2000.0 + ((exposure["expstart"] + exposure["expend"]) / 2 - 51544.5) / 365.25
+def epoch(exposure: ExposureRecord) -> float:
+    """Return the mid-time of an exposure as a Julian year: 2000 + (MJD - 51544.5) / 365.25.
+
+    Raises
+    ------
+    SnakedrizError
+        If its headers do not say when it was taken.
+    """
+    if exposure.expstart is None or exposure.expend is None:
+        raise SnakedrizError(f"{exposure.rootname}: EXPSTART or EXPEND is not set", "set them in its primary header")
+    return 2000.0 + ((exposure.expstart + exposure.expend) / 2 - 51544.5) / 365.25
 
 
-def epochs(inventories: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def epochs(inventories: Iterable[Inventory]) -> dict[str, float]:
     """Return the mid-time (Julian year) of every exposure in use, by rootname, sorted."""
-    used = [exposure for one in inventories for exposure in one["exposures"] if exposure["used"]]
-    return {exposure["rootname"]: epoch(exposure) for exposure in sorted(used, key=lambda e: str(e["rootname"]))}
+    used = {exposure.rootname: exposure for inventory in inventories for exposure in inventory.used}
+    return {rootname: epoch(used[rootname]) for rootname in sorted(used)}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snakedriz.exposures import screening
+from snakedriz.exposures.visits import observed_visit
 
 #: PA_V3 (deg) of exposures on one pair of guide stars differs by less: dithers of an arcmin turn it by 0.005.
 SAME_ROLL = 0.01
@@ -65,7 +66,7 @@ def different_lock(one: Guiding, other: Guiding, every: Sequence[Guiding]) -> st
     every : sequence of Guiding
         All exposures of the visit.
     """
-    if one.rootname[:6] != other.rootname[:6]:
+    if observed_visit(one.rootname) != observed_visit(other.rootname):
         return f"{other.rootname} is of another visit"
     if one.detector != other.detector:
         return f"{other.rootname} is of another detector ({other.detector})"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snakedriz.artefacts.inventory import DrizzleParameters, Origin
 from snakedriz.errors import SnakedrizError
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 
 def _names(text: str) -> frozenset[str]:
@@ -54,6 +58,7 @@ KEYWORDS = {
 GRID = ("rot", "scale", "outnx", "outny", "ra", "dec", "crpix1", "crpix2")
 #: Ratio of exposure times above which the median replaces the minimum (drizzlepac/runastrodriz.py:598-601).
 EXPTIME_RATIO = 2.0
+REMEDY = "fetch the table again, or have MDRIZTAB in the header of the first exposure name another (or N/A)"
 _RENAMED = {"subsky": "skysub", "crbitval": "crbit", "readnoise": "rdnoise"}
 _UNDEFINED_INT = -2147483647
 
@@ -71,7 +76,7 @@ def parameters(table_path: str | Path, filters: str, n_images: int) -> dict[str,
     table_path : str or Path
         The table.
     filters : str
-        Comma-separated filter names of the exposures, as `exposure.facts` gives them.
+        Comma-separated filter names of the exposures, as `facts.read` gives them.
     n_images : int
         Number of exposures.
 
@@ -80,18 +85,20 @@ def parameters(table_path: str | Path, filters: str, n_images: int) -> dict[str,
     SnakedrizError
         If the file is not an MDRIZTAB or has no row for the filter.
     """
-    from astropy.io import fits
+    from astropy.io import fits  # here: planning jobs needs no astropy, 0.3 s
 
     try:
         with fits.open(table_path, memmap=False) as hdul:
             table = hdul[1].data
             names = [name.lower() for name in table.columns.names]
             if "filter" not in names or "numimages" not in names:
-                raise SnakedrizError(f"{table_path}: not an MDRIZTAB: it has no column FILTER or no column NUMIMAGES")
+                raise SnakedrizError(
+                    f"{table_path}: not an MDRIZTAB: it has no column FILTER or no column NUMIMAGES", REMEDY
+                )
             row = table[_choose(table_path, table, filters, n_images)]
             values = {name: row.field(name) for name in table.columns.names}
     except (OSError, IndexError, AttributeError, TypeError) as error:
-        raise SnakedrizError(f"{table_path}: cannot be read as an MDRIZTAB: {error}") from error
+        raise SnakedrizError(f"{table_path}: cannot be read as an MDRIZTAB: {error}", REMEDY) from error
     return _interpret({name.lower(): value for name, value in values.items()})
 
 
@@ -102,7 +109,7 @@ def _choose(path: str | Path, table: Any, filters: str, n_images: int) -> int:
     ]
     if not rows:
         raise SnakedrizError(
-            f"{path}: no row for the filters {filters} and none for ANY; FILTER has {sorted(set(wanted))}"
+            f"{path}: no row for the filters {filters} and none for ANY (FILTER has {sorted(set(wanted))})", REMEDY
         )
     return [rows[0], *(n for n in rows if table["numimages"][n] <= n_images)][-1]
 
@@ -156,16 +163,16 @@ def fallback(numbers: Mapping[str, Any], n_images: int) -> dict[str, Any]:
 
 
 def assemble(
-    base: Mapping[str, Any], source: str, exptimes: Sequence[float], overrides: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, str]]:
+    base: Mapping[str, Any], table: str | None, exptimes: Sequence[float], overrides: Mapping[str, Any]
+) -> DrizzleParameters:
     """Lay the pipeline's rules and the user's words over the parameters of a table.
 
     Parameters
     ----------
     base : mapping
         From `parameters` or `fallback`.
-    source : str
-        Where they are from: ``mdriztab`` or ``fallback``.
+    table : str or None
+        Path of the MDRIZTAB they are from; None for the fall-back.
     exptimes : sequence of float
         Exposure times of the exposures used, s.
     overrides : mapping
@@ -174,11 +181,13 @@ def assemble(
 
     Returns
     -------
-    (dict, dict)
-        Parameters in the order of their names, and the origin of each: ``mdriztab``, ``fallback``, ``pipeline``,
-        ``exposure-time ratio`` or ``config``.
+    DrizzleParameters
+        In the order of their names, with the origin of each.
     """
-    layers: list[tuple[str, dict[str, Any]]] = [(source, dict(base)), ("pipeline", PIPELINE)]
+    layers: list[tuple[Origin, dict[str, Any]]] = [
+        ("mdriztab" if table else "fallback", dict(base)),
+        ("pipeline", PIPELINE),
+    ]
     if len(exptimes) > 1 and max(exptimes) > EXPTIME_RATIO * min(exptimes):
         layers.append(("exposure-time ratio", {"combine_type": "median", "combine_nhigh": 0}))
     said = dict(overrides)
@@ -191,25 +200,27 @@ def assemble(
             said[name] = str(said[name])
     layers.append(("config", said))
     values: dict[str, Any] = {}
-    origin: dict[str, str] = {}
+    origin: dict[str, Origin] = {}
     for name, layer in layers:
         known = {key: value for key, value in layer.items() if key in ACCEPTED and key not in WORKFLOW}
         values |= known
         origin |= dict.fromkeys(known, name)
-    return {key: values[key] for key in sorted(values)}, {key: origin[key] for key in sorted(origin)}
+    return DrizzleParameters(
+        parameters=dict(sorted(values.items())), origin=dict(sorted(origin.items())), mdriztab=table
+    )
 
 
-def record(header: Any, drizzle: Mapping[str, Any]) -> None:
+def record(header: fits.Header, drizzle: DrizzleParameters) -> None:
     """Write into a product's primary header what it was drizzled with.
 
     Parameters
     ----------
     header : `~astropy.io.fits.Header`
         Changed in place: a keyword for each of `KEYWORDS`, a HISTORY card for each parameter of the configuration.
-    drizzle : mapping
-        `drizzle` of inventory.json: parameters and the origin of each.
+    drizzle : DrizzleParameters
+        Of the inventory.
     """
-    values, origin = drizzle["parameters"], drizzle["origin"]
+    values, origin = drizzle.parameters, drizzle.origin
     for name, keyword in KEYWORDS.items():
         if values.get(name) is not None:
             header[keyword] = (values[name], f"{name} ({origin[name]})")

@@ -55,16 +55,17 @@ def resolve(
         path = Path(name)
         if path.is_file():
             return path
-        raise SnakedrizError(f"{said}: not found (searched in {path.parent}); put the file there")
+        raise SnakedrizError(f"{said}: not found (searched in {path.parent})", "put the file there")
     folder = references.get(variable.lower()) or environ.get(variable) or environ.get(variable.lower())
     remedy = f"put it there, or set references.{variable.lower()} or the environment variable {variable}"
     if not folder:
         raise SnakedrizError(
             f"{said}: the folder of {variable}$ is not known: neither `references` nor the environment variable "
-            f"{variable} names it; set one of them to the folder that holds {file_name}"
+            f"{variable} names it",
+            f"set one of them to the folder that holds {file_name}",
         )
     path = Path(folder) / file_name
     if path.is_file():
         return path
     where = "does not exist" if not path.parent.is_dir() else "has no such file"
-    raise SnakedrizError(f"{said}: {file_name} was not found: the folder searched, {path.parent}, {where}; {remedy}")
+    raise SnakedrizError(f"{said}: {file_name} was not found: the folder searched, {path.parent}, {where}", remedy)

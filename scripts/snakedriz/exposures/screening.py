@@ -6,6 +6,7 @@ MVM); departures from it are said where they are made.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,6 @@ CALIBRATION = frozenset(
 )  # fmt: skip
 #: Words that may follow them without making a target on the sky of it.
 QUALIFIERS = frozenset(("EARTH", "LAMP", "INT", "INTERNAL", "POSTFLASH", "NM", "GAIN", "TEST", "AND"))
-#: Keywords of the primary header that `screen` looks at.
-PRIMARY_KEYWORDS = (
-    "INSTRUME", "DETECTOR", "OBSTYPE", "IMAGETYP", "DRIZCORR", "MTFLAG", "SCAN_TYP", "TARGNAME", "EXPTIME", "FGSLOCK",
-    "CHINJECT", "FILTER", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2", "QUALITY", "EXPFLAG",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -144,7 +140,7 @@ def _why_not_used(primary: Mapping[str, Any], science: Sequence[Mapping[str, Any
     if is_calibration_target(target, image) and (not wfpc2 or image not in ("", "EXT")):
         return f"TARGNAME is {target}: a calibration exposure"
     exptime = primary.get("EXPTIME")
-    if isinstance(exptime, bool) or not isinstance(exptime, int | float):
+    if isinstance(exptime, bool) or not isinstance(exptime, int | float) or not math.isfinite(exptime):
         return "EXPTIME is not set"
     if exptime < NO_EXPOSURE:
         return f"EXPTIME is {exptime:g} s"

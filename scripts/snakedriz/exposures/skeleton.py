@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.file import _File
 from stwcs.wcsutil.headerlet import HeaderletHDU  # importing it registers HDRLET extensions with astropy.io.fits
 
 from snakedriz.errors import SnakedrizError
@@ -49,14 +48,16 @@ def _pixels(shape: tuple[int, ...]) -> np.ndarray:
 def copy_extension(hdu: fits.hdu.base.ExtensionHDU) -> fits.hdu.base.ExtensionHDU:
     """Copy an extension that is no pixel extension, independent of the file it came from.
 
-    An HDRLET holds a whole FITS file that astropy's own copy does not carry along; it is copied byte by byte, made
-    the way `HeaderletHDU.fromheaderlet` makes one.
+    An HDRLET holds a whole FITS file that astropy's own copy does not carry along; it is copied byte by byte, into a
+    FITS file in memory that has it as its only extension.
     """
     if not isinstance(hdu, HeaderletHDU):
         return hdu.copy()
-    hdu._file.seek(hdu._data_offset)
-    raw = io.BytesIO(hdu._file.read(hdu.size))
-    return HeaderletHDU._readfrom_internal(_File(raw), header=hdu.header.copy())
+    place = hdu.fileinfo()
+    place["file"].seek(place["datLoc"])
+    raw = place["file"].read(place["datSpan"])
+    alone = fits.PrimaryHDU().header.tostring() + hdu.header.tostring()
+    return fits.open(io.BytesIO(alone.encode("ascii") + raw))[1]
 
 
 def _plain(header: fits.Header) -> fits.Header:
@@ -154,9 +155,11 @@ def read_bundle(path: str | Path, owners: Collection[ExposureKey] | None = None)
         If an exposure asked for is not in the bundle.
     """
     found: Skeletons = {}
+    held: dict[ExposureKey, None] = {}
     with fits.open(path, memmap=False) as bundle:
         for hdu in bundle[1:]:
             owner = ExposureKey.parse(hdu.header[_OWNER])
+            held[owner] = None
             if owners is not None and owner not in owners:
                 continue
             name, _ = extension_name(hdu)
@@ -175,7 +178,8 @@ def read_bundle(path: str | Path, owners: Collection[ExposureKey] | None = None)
     for owner in owners or []:
         if owner not in found:
             raise SnakedrizError(
-                f"{path}: has no exposure {owner}; it holds {', '.join(map(str, sorted(found))) or 'none'}"
+                f"{path}: has no exposure {owner}, only {', '.join(map(str, held)) or 'none'}",
+                "remove the file and run again",
             )
     return found
 
@@ -217,8 +221,9 @@ def join(
                     continue
                 if name not in have:
                     raise SnakedrizError(
-                        f"{source}: has no extension {name}, which its WCS solution was made for; "
-                        "was the file replaced after the solution was computed? Delete the solution and run again"
+                        f"{source}: has no extension {name}, which its WCS solution was made for: the file was "
+                        "probably replaced after the solution was computed",
+                        "delete the solution and run again",
                     )
                 pixel_hdu = pixels[name]
                 header = hdu.header.copy()

@@ -1,41 +1,53 @@
-"""Which associations are one visit: by their rootnames, or as the user groups them."""
+"""What a visit is called: by rootnames, or as the user groups associations (`visit.group` of the configuration)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+#: `visit.group`: "auto", or lists of associations.
 Group = str | Sequence[Sequence[str]]
 
 
-def visit_of(group: Group, association: str) -> str:
-    """Return the name of the visit of an association.
+def observed_visit(rootname: str) -> str:
+    """Return instrument, programme and visit of an exposure or association: ``ippp`` and ``ss`` of ``ipppssoot``."""
+    return rootname[:6]
 
-    Parameters
+
+@dataclass(frozen=True)
+class Visits:
+    """Which associations are one visit.
+
+    Attributes
     ----------
     group : "auto" or list of lists of str
-        With "auto" associations of one instrument, programme and visit belong together: the first six characters of
-        their rootnames, ``ippp`` and ``ss`` of ``ipppssoot``. Else the groups themselves; each is called after its
-        first association, and an association in no group is a visit of its own.
-    association : str
-        Its rootname.
+        With "auto", associations of one observed visit. Else the groups themselves, each called after its first
+        association; an association in no group is a visit of its own.
     """
-    if isinstance(group, str):
-        return association[:6]
-    return next((min(names) for names in group if association in names), association)
 
+    group: Group = "auto"
 
-def associations_of(group: Group, wanted: Sequence[str], visit: str) -> list[str]:
-    """Return the associations of a visit, sorted.
+    @property
+    def _groups(self) -> Sequence[Sequence[str]]:
+        return () if isinstance(self.group, str) else self.group
 
-    Parameters
-    ----------
-    group : "auto" or list of lists of str
-        As in `visit_of`. Associations of a group take part even where they are not among the wanted ones.
-    wanted : sequence of str
-        The associations asked for.
-    visit : str
-        Name from `visit_of`.
-    """
-    if isinstance(group, str):
-        return sorted(name for name in set(wanted) if visit_of(group, name) == visit)
-    return next((sorted(names) for names in group if min(names) == visit), [visit])
+    def of(self, association: str) -> str:
+        """Return the visit that an association is fitted in, which names its folder below ``results/visits``."""
+        alone = observed_visit(association) if isinstance(self.group, str) else association
+        return next((min(names) for names in self._groups if association in names), alone)
+
+    def associations(self, wanted: Sequence[str], visit: str) -> list[str]:
+        """Return the associations of a visit, sorted: of a group even those that are not among the wanted ones."""
+        if isinstance(self.group, str):
+            return sorted(name for name in set(wanted) if self.of(name) == visit)
+        return next((sorted(names) for names in self._groups if min(names) == visit), [visit])
+
+    def fetched_with(self, rootname: str) -> str:
+        """Return the observed visit whose fetched files serve an exposure or association.
+
+        Observed visits that a group joins are fetched as one, called after the first. It is never more than a visit's
+        six letters: services are asked about all exposures of a visit, whatever associations they belong to.
+        """
+        own = observed_visit(rootname)
+        joined = ({observed_visit(name) for name in names} for names in self._groups)
+        return next((min(names) for names in joined if own in names), own)

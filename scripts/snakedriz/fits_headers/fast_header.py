@@ -1,6 +1,8 @@
 """FITS headers without a FITS library: a few microseconds a card, for looking into thousands of files.
 
 Only what deciding needs: the cards of one header unit, where each unit begins, and the rows of a small binary table.
+Ours because planning 1,000 associations opens thousands of files: the primary header of an ACS/WFC exposure takes
+0.2 ms here and 2 ms with astropy.io.fits, whose import adds 0.35 s to every start.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ BLOCK = 2880
 FIRST_READ = 8 * BLOCK
 #: Bytes of one element of a binary table column, by its TFORM letter.
 TFORM_BYTES = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
+AGAIN, UNREADABLE = "fetch the file again", "check the path, and that you may read the file"
 _END = b"END" + b" " * 77
 
 Cards = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Unit:
+class HeaderUnit:
     """One header and data unit of a FITS file.
 
     Attributes
@@ -74,11 +77,11 @@ def primary_cards(path: str | Path, wanted: Collection[str] | None = None) -> Ca
         with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a tenth of the time of Path.open
             raw, _ = _read_header(stream, 0, path)
     except OSError as error:
-        raise SnakedrizError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise SnakedrizError(f"{path}: cannot be read: {error.strerror or error}", UNREADABLE) from error
     return _cards(raw, wanted)
 
 
-def units(path: str | Path, wanted: Collection[str] | None = None) -> list[Unit]:
+def units(path: str | Path, wanted: Collection[str] | None = None) -> list[HeaderUnit]:
     """Read the headers of all units of a FITS file and check that the file holds all their data.
 
     Raises
@@ -91,12 +94,13 @@ def units(path: str | Path, wanted: Collection[str] | None = None) -> list[Unit]
         with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
             found = list(_walk(stream, size, path, wanted))
     except OSError as error:
-        raise SnakedrizError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise SnakedrizError(f"{path}: cannot be read: {error.strerror or error}", UNREADABLE) from error
     last = found[-1]
     if size < last.data_start + last.data_size:
         raise SnakedrizError(
             f"{path}: truncated: {size} bytes found where the headers announce at least "
-            f"{last.end} (the data of unit {len(found) - 1} are incomplete); fetch the file again"
+            f"{last.end} (the data of unit {len(found) - 1} are incomplete)",
+            AGAIN,
         )
     return found
 
@@ -123,7 +127,7 @@ def table_rows(path: str | Path, columns: Collection[str]) -> list[dict[str, Any
     """
     table = next((u for u in units(path) if u.cards.get("XTENSION") == "BINTABLE"), None)
     if table is None:
-        raise SnakedrizError(f"{path}: has no binary table")
+        raise SnakedrizError(f"{path}: has no binary table", AGAIN)
     width, count = int(table.cards["NAXIS1"]), int(table.cards["NAXIS2"])
     fields: list[tuple[str, str, int, int]] = []
     offset = 0
@@ -134,7 +138,9 @@ def table_rows(path: str | Path, columns: Collection[str]) -> list[dict[str, Any
         name = str(table.cards.get(f"TTYPE{n}") or "").strip().upper()
         if name in columns:
             if letter not in "AL":
-                raise SnakedrizError(f"{path}: column {name} has the format {form!r}, expected text (A) or logical (L)")
+                raise SnakedrizError(
+                    f"{path}: column {name} has the format {form!r}, expected text (A) or logical (L)", AGAIN
+                )
             fields.append((name, letter, offset, size))
         offset += size
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
@@ -157,32 +163,34 @@ def _form(form: str) -> tuple[int, str]:
     return int(digits or 1), form[len(digits) : len(digits) + 1]
 
 
-def _walk(stream: BinaryIO | Any, size: int, path: str | Path, wanted: Collection[str] | None) -> Iterator[Unit]:
+def _walk(stream: BinaryIO | Any, size: int, path: str | Path, wanted: Collection[str] | None) -> Iterator[HeaderUnit]:
     start = 0
     while start < size or start == 0:
         raw, length = _read_header(stream, start, path)
         every = _cards(raw, None)
         unit = _unit(every, start + length, path)
         if wanted is not None:
-            unit = Unit({k: v for k, v in every.items() if k in wanted}, unit.data_start, unit.data_size, unit.end)
+            unit = HeaderUnit(
+                {k: v for k, v in every.items() if k in wanted}, unit.data_start, unit.data_size, unit.end
+            )
         yield unit
         start = unit.end
 
 
-def _unit(cards: Cards, data_start: int, path: str | Path) -> Unit:
+def _unit(cards: Cards, data_start: int, path: str | Path) -> HeaderUnit:
     try:
         axes = [int(cards[f"NAXIS{n}"]) for n in range(1, int(cards["NAXIS"]) + 1)]
         bytes_each = abs(int(cards["BITPIX"])) // 8
     except (KeyError, TypeError, ValueError) as error:
         raise SnakedrizError(
-            f"{path}: a header lacks BITPIX, NAXIS or one of the NAXISn: not a valid FITS file"
+            f"{path}: a header lacks BITPIX, NAXIS or one of the NAXISn: not a valid FITS file", AGAIN
         ) from error
     elements = 1 if axes else 0
     for n in axes:
         elements *= n
     elements = (elements + int(cards.get("PCOUNT") or 0)) * int(cards.get("GCOUNT") or 1) if axes else 0
     data_size = elements * bytes_each
-    return Unit(cards, data_start, data_size, data_start + -(-data_size // BLOCK) * BLOCK)
+    return HeaderUnit(cards, data_start, data_size, data_start + -(-data_size // BLOCK) * BLOCK)
 
 
 def _read_header(stream: BinaryIO | Any, start: int, path: str | Path) -> tuple[bytes, int]:
@@ -192,10 +200,8 @@ def _read_header(stream: BinaryIO | Any, start: int, path: str | Path) -> tuple[
     opening = b"SIMPLE  =" if start == 0 else b"XTENSION="
     if not raw.startswith(opening):
         if start == 0:
-            raise SnakedrizError(f"{path}: not a FITS file: it begins with {raw[:16]!r} instead of b'SIMPLE  ='")
-        raise SnakedrizError(
-            f"{path}: damaged: at byte {start} an extension was expected, found {raw[:16]!r}; fetch the file again"
-        )
+            raise SnakedrizError(f"{path}: not a FITS file: it begins with {raw[:16]!r} instead of b'SIMPLE  ='", AGAIN)
+        raise SnakedrizError(f"{path}: damaged: at byte {start} an extension was expected, found {raw[:16]!r}", AGAIN)
     searched = 0
     while True:
         at = raw.find(_END, searched)
@@ -208,7 +214,8 @@ def _read_header(stream: BinaryIO | Any, start: int, path: str | Path) -> tuple[
         if not more:
             raise SnakedrizError(
                 f"{path}: truncated: the header that begins at byte {start} has no END within the {start + len(raw)} "
-                "bytes of the file; fetch the file again"
+                "bytes of the file",
+                AGAIN,
             )
         raw += more
 

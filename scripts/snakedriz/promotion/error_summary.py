@@ -1,55 +1,50 @@
-"""How accurate a candidate is, in short: for promotion.json and for headers. Relative and absolute errors, apart."""
+"""The errors of a candidate in short, relative and absolute apart: for promotion.json and for headers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from snakedriz.artefacts.astrometry import Astrometry
+from snakedriz.artefacts.promotion import CandidateRow, ErrorSummary
 
 Card = tuple[str, float | int | str, str]
 
 
-def summary(astrometry: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the relative and the absolute errors of a candidate and its cross-validation, without each exposure's.
-
-    Parameters
-    ----------
-    astrometry : mapping or None
-        "astrometry/1"; None without a catalogue.
-    """
+def summary(astrometry: Astrometry | None) -> ErrorSummary | None:
+    """Return the relative and absolute errors of a candidate and its cross-validation; None without a catalogue."""
     if astrometry is None:
         return None
-    relative = {key: value for key, value in astrometry["relative"].items() if key != "exposures"}
-    return {
-        "relative": relative, "absolute": astrometry["absolute"], "cross_validation": astrometry["cross_validation"],
-    }  # fmt: skip
-
-
-def header_cards(chosen: Mapping[str, Any]) -> list[Card]:
-    """Return (keyword, value, comment) of a candidate's errors; what was not measured is left out.
-
-    Parameters
-    ----------
-    chosen : mapping
-        Its row of promotion.json.
-    """
-    registration, astrometry = chosen.get("registration") or {}, chosen.get("astrometry") or {}
-    relative, absolute = astrometry.get("relative") or {}, astrometry.get("absolute") or {}
-    crossed = astrometry.get("cross_validation") or {}
-    east, north = absolute.get("offset_mas") or (None, None)
-    cards = (
-        ("SDREGPX", registration.get("worst_px"), "[pix] largest shift between drizzled exposures"),
-        ("SDREGERR", registration.get("error_px"), "[pix] error of that, 68 %"),
-        ("SDRELMAS", relative.get("scatter_mas"), "[mas] exposures about each other, per axis"),
-        ("SDRELPX", relative.get("scatter_px"), "[pix] the same in detector pixels"),
-        ("SDRELERR", relative.get("error_mas"), "[mas] error of that, per axis, 68 %"),
-        ("SDABSCAT", absolute.get("catalog"), "catalogue of the absolute errors"),
-        ("SDABSNUM", absolute.get("nmatches"), "stars matched to the catalogue"),
-        ("SDABSRA", east, "[mas] sources minus catalogue, east"),
-        ("SDABSDEC", north, "[mas] sources minus catalogue, north"),
-        ("SDABSERR", absolute.get("error_mas"), "[mas] error of the zero point, per axis, 68 %"),
-        ("SDABSE95", absolute.get("error95_mas"), "[mas] error of the zero point, per axis, 95 %"),
-        ("SDABSRMS", absolute.get("rms_mas"), "[mas] true RMS from the catalogue"),
-        ("SDHELDRM", crossed.get("held_out_rms_mas"), "[mas] RMS of stars held out of the fit"),
-        ("SDHELDZP", crossed.get("zero_point_error_mas"), "[mas] zero point error from held-out stars"),
+    return ErrorSummary(
+        relative=astrometry.relative, absolute=astrometry.absolute, cross_validation=astrometry.cross_validation
     )
+
+
+def header_cards(chosen: CandidateRow) -> list[Card]:
+    """Return (keyword, value, comment) of a candidate's errors; what was not measured is left out."""
+    if not isinstance(chosen, CandidateRow):  # TRANSITION: until products.final passes a CandidateRow
+        chosen = CandidateRow.model_validate(chosen)
+    cards: list[tuple[str, float | int | str | None, str]] = []
+    if (shift := chosen.registration) is not None:
+        cards += [
+            ("SDREGPX", shift.worst_px, "[pix] largest shift between drizzled exposures"),
+            ("SDREGERR", shift.error_px, "[pix] error of that, 68 %"),
+        ]
+    if (errors := chosen.astrometry) is not None:
+        relative, absolute = errors.relative, errors.absolute
+        east, north = absolute.offset_mas or (None, None)
+        cards += [
+            ("SDRELMAS", relative.scatter_mas, "[mas] exposures about each other, per axis"),
+            ("SDRELPX", relative.scatter_px, "[pix] the same in detector pixels"),
+            ("SDRELERR", relative.error_mas, "[mas] error of that, per axis, 68 %"),
+            ("SDABSCAT", absolute.catalog, "catalogue of the absolute errors"),
+            ("SDABSNUM", absolute.nmatches, "stars matched to the catalogue"),
+            ("SDABSRA", east, "[mas] sources minus catalogue, east"),
+            ("SDABSDEC", north, "[mas] sources minus catalogue, north"),
+            ("SDABSERR", absolute.error_mas, "[mas] error of the zero point, per axis, 68 %"),
+            ("SDABSE95", absolute.error95_mas, "[mas] error of the zero point, per axis, 95 %"),
+            ("SDABSRMS", absolute.rms_mas, "[mas] true RMS from the catalogue"),
+        ]
+        if (crossed := errors.cross_validation) is not None:
+            cards += [
+                ("SDHELDRM", crossed.held_out_rms_mas, "[mas] RMS of stars held out of the fit"),
+                ("SDHELDZP", crossed.zero_point_error_mas, "[mas] zero point error from held-out stars"),
+            ]
     return [(keyword, value, comment) for keyword, value, comment in cards if value is not None]

@@ -7,78 +7,66 @@ to the stars in the product (their width), and to the sky (the offset from the c
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import get_args
 
-from snakedriz.statistics import shift_error
+from snakedriz.artefacts.base import Policy
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.metrics import Metrics
+from snakedriz.verification.registration import displacements
 
 #: Widths of the same stars in products on different pixel grids agree to this (of the width): pixel phases differ.
 WIDTH_FLOOR = 0.01
 
 
-def worst_registration(metrics: Mapping[str, Any]) -> tuple[float, float, str] | None:
+def worst_registration(metrics: Metrics) -> tuple[float, float, str] | None:
     """Return the largest displacement of an exposure or chip (px), half of its 2-sigma error, and its name."""
-    found = []
-    for exposure in (metrics.get("registration") or {}).get("exposures", []):
-        chips = [(f"{exposure['rootname']} chip {chip['extver']}", chip) for chip in exposure.get("chips", [])]
-        for name, row in [(exposure["rootname"], exposure), *chips]:
-            if row.get("dx") is not None:
-                found.append((*shift_error(row), name))
-    return max(found) if found else None
+    exposures = metrics.registration.exposures if metrics.registration else ()
+    return max((found for exposure in exposures for found in displacements(exposure)), default=None)
 
 
-def _check(name: str, value: float, limit: float, unit: str, note: str) -> dict[str, Any]:
-    return {
-        "name": name, "value": value, "limit": limit, "unit": unit, "passed": value <= limit,
-        "policy": ["measured", "documented", "drizzlepac"], "note": note,
-    }  # fmt: skip
+def _width(metrics: Metrics) -> tuple[float, float] | None:
+    """Return the width of the stars in the product over that in the singles, and its 68 % error."""
+    found = metrics.psf_width
+    return None if found is None or found.ratio is None or found.ratio_err is None else (found.ratio, found.ratio_err)
 
 
-def absolute(metrics: Mapping[str, Any]) -> tuple[str, float, float] | None:
+def _offset(metrics: Metrics) -> tuple[str, float, float] | None:
     """Return the catalogue, the offset from it (mas) and its 68 % error per axis; None where it was not measured."""
-    found = (metrics.get("astrometry") or {}).get("absolute") or {}
-    if found.get("offset_mas") is None:
+    found = metrics.astrometry.absolute if metrics.astrometry else None
+    if found is None or found.catalog is None or found.offset_mas is None or found.error_mas is None:
         return None
-    return found["catalog"], math.hypot(*found["offset_mas"]), found["error_mas"]
+    return found.catalog, math.hypot(*found.offset_mas), found.error_mas
 
 
-def _strictest(checks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [min(checks, key=lambda check: check["limit"])] if checks else []
+def _check(name: str, value: float, limit: float, unit: str, note: str) -> Check:
+    return Check(
+        name=name, value=value, limit=limit, unit=unit, passed=value <= limit, policy=get_args(Policy), note=note
+    )
 
 
-def checks(candidate: Mapping[str, Any], replaced: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Compare a candidate with those that it would replace.
+def checks(candidate: Metrics, replaced: Sequence[Metrics]) -> list[Check]:
+    """Compare a candidate with those that it would replace, which have a solution and come after it in the rank.
 
-    Parameters
-    ----------
-    candidate : mapping
-        Its metrics.json.
-    replaced : sequence of mappings
-        metrics.json of the candidates that come after it in the order of preference and have a solution.
-
-    Returns
-    -------
-    list of dict
-        The checks `no_harm` (px), `no_harm_width` and `no_harm_offset` (mas, where both have the same catalogue), each
-        against the strictest of the others: its value plus three times the errors of both. Left out where either side
-        could not be measured.
+    The checks are `no_harm` (px), `no_harm_width` and `no_harm_offset` (mas, where both have the same catalogue), each
+    against the strictest of the others: its value plus three times the errors of both. Left out where either side could
+    not be measured.
     """
-    mine, here = worst_registration(candidate), absolute(candidate)
+    shift, width, offset = worst_registration(candidate), _width(candidate), _offset(candidate)
     shifts, widths, offsets = [], [], []
     for other in replaced:
-        theirs = worst_registration(other)
-        if mine is not None and theirs is not None:
-            limit = theirs[0] + 3.0 * math.hypot(mine[1], theirs[1])
-            note = f"worst: {mine[2]}; {other['candidate']}: {theirs[0]:.3f} px ({theirs[2]})"
-            shifts.append(_check("no_harm", mine[0], limit, "px", note))
-        own, his = candidate.get("psf_width") or {}, other.get("psf_width") or {}
-        if own.get("ratio") is not None and his.get("ratio") is not None:
-            limit = his["ratio"] + WIDTH_FLOOR + 3.0 * math.hypot(own["ratio_err"], his["ratio_err"])
-            note = f"width of stars over that in the singles; {other['candidate']}: {his['ratio']:.3f}"
-            widths.append(_check("no_harm_width", own["ratio"], limit, "of the singles", note))
-        there = absolute(other)
-        if here is not None and there is not None and here[0] == there[0]:
-            limit = there[1] + 3.0 * math.hypot(here[2], there[2])
-            note = f"offset from {here[0]}; {other['candidate']}: {there[1]:.2f} mas"
-            offsets.append(_check("no_harm_offset", here[1], limit, "mas", note))
-    return _strictest(shifts) + _strictest(widths) + _strictest(offsets)
+        name = other.candidate
+        if shift is not None and (their_shift := worst_registration(other)) is not None:
+            limit = their_shift[0] + 3.0 * math.hypot(shift[1], their_shift[1])
+            note = f"worst: {shift[2]}; {name}: {their_shift[0]:.3f} px ({their_shift[2]})"
+            shifts.append((limit, _check("no_harm", shift[0], limit, "px", note)))
+        if width is not None and (their_width := _width(other)) is not None:
+            limit = their_width[0] + WIDTH_FLOOR + 3.0 * math.hypot(width[1], their_width[1])
+            note = f"width of stars over that in the singles; {name}: {their_width[0]:.3f}"
+            widths.append((limit, _check("no_harm_width", width[0], limit, "of the singles", note)))
+        their_offset = _offset(other)
+        if offset is not None and their_offset is not None and offset[0] == their_offset[0]:
+            limit = their_offset[1] + 3.0 * math.hypot(offset[2], their_offset[2])
+            note = f"offset from {offset[0]}; {name}: {their_offset[1]:.2f} mas"
+            offsets.append((limit, _check("no_harm_offset", offset[1], limit, "mas", note)))
+    return [min(found, key=lambda pair: pair[0])[1] for found in (shifts, widths, offsets) if found]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from snakedriz.errors import SnakedrizError
-from snakedriz.services.transport import Budget, Client
+from snakedriz.services.retries import Budget
+from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
 
 #: By key of `services` in the configuration: name in errors, address built in, environment variable.
 SERVICES: dict[str, tuple[str, str, str | None]] = {
@@ -23,14 +24,14 @@ SERVICES: dict[str, tuple[str, str, str | None]] = {
 }
 
 
-def address(key: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+def address(key: str, config: Services, environ: Mapping[str, str]) -> str:
     """Return the address of a service, without a slash at its end.
 
     Parameters
     ----------
     key : str
         One of `SERVICES`.
-    config : mapping
+    config : Services
         `services` of the configuration.
     environ : mapping
         Usually `os.environ`.
@@ -41,27 +42,26 @@ def address(key: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> 
         If it is not an http or https address.
     """
     _, built_in, variable = SERVICES[key]
-    found = (environ.get(variable) if variable else None) or config.get(key) or built_in
+    found = (environ.get(variable) if variable else None) or getattr(config, key) or built_in
     origin = f"the environment variable {variable}" if variable and environ.get(variable) else f"services.{key}"
     if urlsplit(found).scheme not in ("http", "https") or not urlsplit(found).netloc:
-        raise SnakedrizError(f"{origin} is {found!r}; expected an address that begins with https:// or http://")
+        raise SnakedrizError(f"{origin} is {found!r}", "give an address that begins with https:// or http://")
     return found.rstrip("/")
 
 
-def client(key: str, config: Mapping[str, Any]) -> Client:
+def client(key: str, config: Services) -> Client:
     """Return a client of a service with the budget of the configuration (`attempts`, `timeout`, `seconds`)."""
-    limits = {name: config[name] for name in ("attempts", "timeout", "seconds") if config.get(name) is not None}
-    return Client(SERVICES[key][0], Budget(**limits))
+    return Client(SERVICES[key][0], Budget(config.attempts, config.timeout, config.seconds))
 
 
-def secrets(config: Mapping[str, Any], environ: Mapping[str, str]) -> set[str]:
+def secrets(config: Services, environ: Mapping[str, str]) -> set[str]:
     """Return what must not be shown: credentials in addresses of services and proxies, tokens in the environment.
 
     None of them is sent to a service; they are known so that they can be kept out of logs.
     """
     named = re.compile(r"(?i)token|passw|secret|credential|signature|api_?key")
     variables = {variable for _, _, variable in SERVICES.values() if variable}
-    texts = [str(config[key]) for key in SERVICES if config.get(key)]
+    texts = [str(getattr(config, key)) for key in SERVICES if getattr(config, key)]
     texts += [value for name, value in environ.items() if name in variables or name.lower().endswith("_proxy")]
     found = {value for name, value in environ.items() if named.search(name)}
     for text in texts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from snakedriz.errors import SnakedrizError
@@ -14,6 +13,7 @@ from snakedriz.services.addresses import address, client
 from snakedriz.services.download import download
 from snakedriz.services.failures import ServiceError
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
 
 #: Products that are always fetched, and those on request (by the ends of their names).
 ALWAYS = ("ASN", "RAW", "FLT", "FLC")
@@ -21,7 +21,7 @@ ON_REQUEST = ("DRC", "DRZ", "HLET")
 
 
 @dataclass(frozen=True)
-class Product:
+class ArchiveFile:
     """A file of the archive: name, URI, bytes (None where the archive does not say), and whether it is public."""
 
     name: str
@@ -35,7 +35,7 @@ class Product:
         return self.name.rpartition("_")[2].partition(".")[0].upper()
 
 
-def products(asker: Client, base: str, name: str, kinds: Sequence[str] = ALWAYS) -> list[Product]:
+def products(asker: Client, base: str, name: str, kinds: Sequence[str] = ALWAYS) -> list[ArchiveFile]:
     """Return the files of an association or single exposure, sorted by name.
 
     Raises
@@ -45,36 +45,36 @@ def products(asker: Client, base: str, name: str, kinds: Sequence[str] = ALWAYS)
     SnakedrizError
         If the archive has nothing of that name.
     """
-    from astroquery.mast import ObservationsClass
-    from astroquery.mast.discovery_portal import PortalAPI
+    from astroquery.mast.discovery_portal import PortalAPI  # here: it takes a second to import
 
-    service = ObservationsClass()
-    service._session = asker
     portal = PortalAPI(asker)
     portal.MAST_REQUEST_URL = f"{base}/api/v0/invoke"
     portal.COLUMNS_CONFIG_URL = f"{base}/portal/Mashup/Mashup.asmx/columnsconfig"
-    portal.MAST_DOWNLOAD_URL = f"{base}/api/v0.1/Download/file"
-    service._portal_api_connection = portal
     asked = f"{base} HST {name}"
+    service = "Mast.Caom.Filtered"
     try:
-        observations = service.query_criteria(obs_collection="HST", obs_id=name)
+        filters = portal.build_filter_set("Mast.Caom.Cone", service, obs_collection="HST", obs_id=name)
+        observations = portal.service_request(service, {"columns": "*", "filters": filters})
         if not len(observations):
-            raise SnakedrizError(f"{asker.service}: has no observation {name} of HST; asked: {asked}; check the name")
-        rows = service.get_product_list(observations)
+            raise SnakedrizError(f"{asker.service}: has no observation {name} of HST; asked: {asked}", "check the name")
+        identifiers = sorted({str(row["obsid"]) for row in observations})
+        rows = portal.service_request("Mast.Caom.Products", {"obsid": ",".join(identifiers)})
     except (ServiceError, SnakedrizError):
         raise
     except Exception as error:  # astroquery raises what its parsers do
         raise failures.BadAnswer(asker.service, asked, f"{type(error).__name__}: {error}") from error
-    found: dict[str, Product] = {}
+    found: dict[str, ArchiveFile] = {}
     for row in rows:
-        size = None if row["size"] is None or str(row["size"]) in ("--", "") else int(row["size"])
-        product = Product(
-            str(row["productFilename"]), str(row["dataURI"]), size or None, str(row["dataRights"]).upper() == "PUBLIC"
-        )
-        if product.kind in kinds and product.name.endswith(".fits"):
-            found[product.name] = product
+        size = 0 if row["size"] is None or str(row["size"]) in ("--", "") else int(row["size"])
+        public = str(row["dataRights"]).upper() == "PUBLIC"
+        file = ArchiveFile(str(row["productFilename"]), str(row["dataURI"]), size or None, public)
+        if file.kind in kinds and file.name.endswith(".fits"):
+            found[file.name] = file
     if not found:
-        raise SnakedrizError(f"{asker.service}: {name} has no file of the kinds {', '.join(kinds)}; asked: {asked}")
+        raise SnakedrizError(
+            f"{asker.service}: {name} has no file of the kinds {', '.join(kinds)}; asked: {asked}",
+            "check the name; the archive may not have calibrated this observation yet",
+        )
     return [found[key] for key in sorted(found)]
 
 
@@ -87,7 +87,7 @@ def cloud_path(name: str) -> str:
 def fetch(
     name: str,
     folder: str | Path,
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     kinds: Sequence[str] = ALWAYS,
     have: Mapping[str, str] | None = None,
@@ -101,8 +101,10 @@ def fetch(
         Association or single exposure.
     folder : path
         Where to put what is missing.
-    config, environ : mapping
-        `services` of the configuration (``from_cloud: true`` tries the public bucket first), and usually `os.environ`.
+    config : Services
+        `services` of the configuration; ``from_cloud: true`` tries the public bucket first.
+    environ : mapping
+        Usually `os.environ`.
     kinds : sequence of str
         Ends of names (`ALWAYS`, `ON_REQUEST`).
     have : mapping, optional
@@ -123,33 +125,33 @@ def fetch(
     base = address("mast", config, environ)
     asker = asker or client("mast", config)
     listed = products(asker, base, name, kinds)
-    closed = [product.name for product in listed if not product.public]
+    closed = [file.name for file in listed if not file.public]
     if closed:
         raise failures.Proprietary(asker.service, f"{base} HST {name}", f"{', '.join(closed)} are not public yet")
     found = {}
-    for product in listed:
-        elsewhere = (have or {}).get(product.name)
-        path = Path(elsewhere) if elsewhere else Path(folder) / product.name
-        found[product.name] = str(path)
+    for file in listed:
+        elsewhere = (have or {}).get(file.name)
+        path = Path(elsewhere) if elsewhere else Path(folder) / file.name
+        found[file.name] = str(path)
         if path.is_file():
             continue
-        url = f"{base}/api/v0.1/Download/file?uri={quote(product.uri, safe='')}"
-        if config.get("from_cloud") and _from_cloud(product, path, config, environ):
+        url = f"{base}/api/v0.1/Download/file?uri={quote(file.uri, safe='')}"
+        if config.from_cloud and _from_cloud(file, path, config, environ):
             continue
-        download(asker, url, path, product.size)
-        query = {"association": name, "uri": product.uri, "size": product.size}
+        download(asker, url, path, file.size)
+        query = {"association": name, "uri": file.uri, "size": file.size}
         provenance.write(path, asker, base, query)
     return found
 
 
-def _from_cloud(product: Product, path: Path, config: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+def _from_cloud(file: ArchiveFile, path: Path, config: Services, environ: Mapping[str, str]) -> bool:
     """Try the public bucket; False where it has no copy, which it says with 404 or 403."""
     base = address("cloud", config, environ)
     bucket = client("cloud", config)
     try:
-        download(bucket, f"{base}/{cloud_path(product.name)}", path, product.size)
+        download(bucket, f"{base}/{cloud_path(file.name)}", path, file.size)
     except failures.Refused:
         return False
-    query = {"uri": product.uri, "key": cloud_path(product.name), "size": product.size}
+    query = {"uri": file.uri, "key": cloud_path(file.name), "size": file.size}
     provenance.write(path, bucket, base, query)
     return True

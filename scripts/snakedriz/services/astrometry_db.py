@@ -6,17 +6,18 @@ import contextlib
 import functools
 import hashlib
 import io
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from astropy.io import fits
 from astropy.table import Table
 
+from snakedriz.artefacts.provenance import FetchedHeaderlet, ServiceAnswer
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import read_json, sha256, whole, write_json
 from snakedriz.fits_headers.fast_header import units
@@ -24,21 +25,24 @@ from snakedriz.services import cache, failures, provenance, replies, transport
 from snakedriz.services.addresses import address, client
 from snakedriz.services.failures import ServiceError, public
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
+
+log = logging.getLogger(__name__)
 
 #: Beside the headerlets of one exposure in the cache: what they are.
 ANSWER = "answer.json"
 
 
 @dataclass(frozen=True)
-class Solution:
-    """One solution of an exposure: identifier, WCSNAME, and whether the database flags it as best."""
+class ListedSolution:
+    """A solution that the database lists for an exposure: identifier, WCSNAME, and whether it is flagged as best."""
 
     identifier: str
     wcsname: str
     best: bool
 
 
-def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
+def solutions(asker: Client, base: str, rootname: str) -> list[ListedSolution] | None:
     """Return what the database has for an exposure, in its order; None for an exposure that it does not know.
 
     Raises
@@ -62,7 +66,7 @@ def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
         kind = failures.Refused if answer.status_code == 404 else failures.ServiceSaidError
         raise kind(asker.service, url, f"status {answer.status_code} and the message {message!r}")
     best = (replies.text(root, "bestSolutionID") or "").strip()
-    found: dict[str, Solution] = {}
+    found: dict[str, ListedSolution] = {}
     for element in root.iter("solution"):
         identifier, wcsname = replies.text(element, "solutionID") or "", replies.text(element, "wcsName") or ""
         if not wcsname:
@@ -70,7 +74,7 @@ def solutions(asker: Client, base: str, rootname: str) -> list[Solution] | None:
         flagged = bool(best) and identifier == best
         earlier = found.get(wcsname)
         if earlier is None or flagged:  # a name stands for one headerlet, however often it is listed
-            found[wcsname] = Solution(identifier, wcsname, flagged)
+            found[wcsname] = ListedSolution(identifier, wcsname, flagged)
     return list(found.values())
 
 
@@ -120,7 +124,7 @@ def _ask(folder: Path, asker: Client, base: str, root: str) -> None:
 def fetch(
     folder: str | Path,
     rootnames: Sequence[str],
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
     index: str = "index.ecsv",
@@ -133,8 +137,10 @@ def fetch(
         Where to keep them. The index, written last, is what says that they are complete.
     rootnames : sequence of str
         Exposures. Each is asked for by itself: one that is unknown changes nothing for the others.
-    config, environ : mapping
-        `services` of the configuration, and usually `os.environ`.
+    config : Services
+        `services` of the configuration.
+    environ : mapping
+        Usually `os.environ`.
     asker : Client, optional
         In place of the one that the configuration gives.
     index : str
@@ -160,19 +166,19 @@ def fetch(
         for root in wanted:  # all answers before the first file
             question = {"base": public(base), "rootname": root}
             ask = functools.partial(_ask, asker=asker, base=base, root=root)
-            found[root] = stack.enter_context(cache.answer(config.get("cache"), "astrometry", question, ask))
+            found[root] = stack.enter_context(cache.answer(config.cache, "astrometry", question, ask))
         for root, place in found.items():
             said = read_json(place / ANSWER)
             if not said["known"]:
                 unknown.append(root)
-                print(f"{asker.service}: {root}: unknown")
+                log.warning("%s: does not know the exposure %s", asker.service, root)
             for row in said["rows"]:
                 with whole(folder / row[4]) as temporary:
                     shutil.copyfile(place / row[4], temporary)
                 rows.append(row)
-            sizes = [{"wcsname": row[1], "bytes": (folder / row[4]).stat().st_size, "sha256": row[5]}
-                     for row in said["rows"]]  # fmt: skip
-            answers.append({"rootname": root, "when": said["when"], "version": said["version"], "headerlets": sizes})
+            came = [FetchedHeaderlet(wcsname=row[1], bytes=(folder / row[4]).stat().st_size, sha256=row[5])
+                    for row in said["rows"]]  # fmt: skip
+            answers.append(ServiceAnswer(rootname=root, when=said["when"], version=said["version"], headerlets=came))
     table = Table(
         rows=rows or None,
         names=("rootname", "wcsname", "best", "solution_id", "file", "sha256"),

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ from typing import Any
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import read_json, sha256, write_json
+
+log = logging.getLogger(__name__)
 
 _CONTENTS = "contents.json"
 
@@ -55,10 +58,10 @@ def answer(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder.with_name(f".{key}.lock")):
         if folder.is_dir() and not _whole(folder):
-            print(f"{folder}: is not as it was kept; removed, and asked for again")
+            log.warning("%s: changed since it was kept; it is removed and asked for again", folder)
             shutil.rmtree(folder)
         if folder.is_dir():
-            print(f"from the cache: {folder}")
+            log.info("from the cache: %s", folder)
         else:
             _fill(folder, question, ask)
         yield folder
@@ -93,12 +96,11 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         stream = path.open("a")
     except OSError as error:
-        raise SnakedrizError(
-            f"services.cache: {path.parent} cannot be written to ({error.strerror}); choose another folder"
-        ) from error
+        reason = f"services.cache: {path.parent} cannot be written to ({error.strerror})"
+        raise SnakedrizError(reason, "choose another folder") from error
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX)
         except OSError as error:
-            print(f"{path}: no lock ({os.strerror(error.errno or 0)}); goes on without")
+            log.warning("%s: cannot be locked (%s); going on without a lock", path, os.strerror(error.errno or 0))
         yield

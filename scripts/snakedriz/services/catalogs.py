@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +14,14 @@ from astropy.table import Table
 from snakedriz.catalogs import reference
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import whole, write_table
+from snakedriz.geometry import Cone
 from snakedriz.services import cache, failures, provenance, stsci_catalogs, virtual_observatory
 from snakedriz.services.addresses import address, client
-from snakedriz.services.area import Cone
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
+
+log = logging.getLogger(__name__)
 
 #: Which service of `addresses.SERVICES` answers for each value of `service` of a catalogue.
 SOURCES = {"stsci": "catalogs", "gaia": "tap", "vizier": "vizier"}
@@ -31,7 +35,7 @@ def fetch(
     name: str,
     source: str,
     cone: Cone,
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
 ) -> Table:
@@ -47,7 +51,7 @@ def fetch(
         Service.
     cone : Cone
         Field.
-    config : mapping
+    config : Services
         `services` of the configuration.
     environ : mapping
         Usually `os.environ`.
@@ -67,14 +71,14 @@ def fetch(
     """
     base = address(SOURCES[source], config, environ)
     asker = asker or client(SOURCES[source], config)
-    mindet = int(config.get("mindet") or 5)
+    mindet = config.mindet
     question = {"base": public(base), "source": source, "catalog": name, "cone": [cone.ra, cone.dec, cone.radius],
                 "mindet": mindet}  # fmt: skip
 
     def ask(folder: Path) -> None:
         _ask(folder / TABLE, name, source, cone, mindet, asker, base)
 
-    with cache.answer(config.get("cache"), SOURCES[source], question, ask) as place:
+    with cache.answer(config.cache, SOURCES[source], question, ask) as place:
         with whole(path) as temporary:
             shutil.copyfile(place / TABLE, temporary)
             provenance.copy(place / TABLE, path)
@@ -113,6 +117,7 @@ def _ask(path: Path, name: str, source: str, cone: Cone, mindet: int, asker: Cli
         "dropped": table.meta["dropped"],
     }
     if not len(table):
-        print(f"{asker.service}: no object of {name} within {cone.radius} deg of {cone.ra}, {cone.dec}")
+        place = f"{cone.radius} deg of {cone.ra}, {cone.dec}"
+        log.warning("%s: no object of %s within %s", asker.service, name, place)
     write_table(path, table)
     provenance.write(path, asker, base, query, rows=len(table))

@@ -1,12 +1,13 @@
-"""Reference files that headers name, or the best by a context, from CRDS: its own client's protocol, our transport.
+"""Reference files that headers name, or the best by a context, from CRDS: its JSON-RPC protocol, our transport.
 
-The `crds` package speaks JSON-RPC; its downloads are not used, because they have no time-out and leave a file with a
-wrong checksum in place.
+The questions and downloads of the `crds` package are not used: they cannot be given our session with its retries and
+without credentials, and a download has no time-out and leaves a file with a wrong checksum in place.
 """
 
 from __future__ import annotations
 
 import functools
+import html
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +24,15 @@ from snakedriz.services.addresses import address, client
 from snakedriz.services.download import download
 from snakedriz.services.failures import ServiceError, public
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
 
 #: Keywords whose files are fetched.
 KEYWORDS = ("IDCTAB", "D2IMFILE", "NPOLFILE", "MDRIZTAB", "OFFTAB", "DGEOFILE")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A file that a header names: keyword, variable (jref), name, and the exposure."""
+class NamedFile:
+    """A reference file that a header names: keyword, variable (jref), name, and the exposure."""
 
     keyword: str
     variable: str
@@ -38,16 +40,16 @@ class Wanted:
     owner: str
 
 
-def wanted(paths: Sequence[str]) -> list[Wanted]:
+def wanted(paths: Sequence[str]) -> list[NamedFile]:
     """Return the reference files that exposures name as ``<variable>$<name>``, each once, sorted by name."""
-    found: dict[str, Wanted] = {}
+    found: dict[str, NamedFile] = {}
     for path in sorted(paths):
         cards = primary_cards(path, KEYWORDS)
         for keyword in KEYWORDS:
             value = str(cards.get(keyword) or "").strip()
             variable, dollar, name = value.partition("$")
             if names_file(value) and dollar:
-                found.setdefault(name, Wanted(keyword, variable.lower(), name, path))
+                found.setdefault(name, NamedFile(keyword, variable.lower(), name, path))
     return [found[name] for name in sorted(found)]
 
 
@@ -59,26 +61,23 @@ def call(asker: Client, base: str, method: str, *parameters: Any) -> Any:
     ServiceError
         Of the type of the failure; ServiceSaidError with the server's own words.
     """
-    from crds.client.proxy import ServiceCallBinding
-    from crds.core.exceptions import CrdsError
+    from crds.client.proxy import crds_decode  # here: the package takes half a second to import
 
-    class Call(ServiceCallBinding):
-        def _call_service(self, parameters: str, url: str) -> str:
-            headers = {"Content-Type": "application/json"}
-            kinds = ("application/json", "text/json", "text/plain", "application/json-rpc")
-            return asker.request("POST", url, data=parameters.encode(), headers=headers, kinds=kinds).text
-
-    url = f"{base}/json/"
+    url, identifier = f"{base}/json/", "snakedriz"
+    question = {"jsonrpc": "1.0", "method": method, "params": parameters, "id": identifier}
+    kinds = ("application/json", "text/json", "text/plain", "application/json-rpc")
+    answer = asker.request("POST", f"{url}{method}/{identifier}/", json=question, kinds=kinds)
+    asked = f"{url}{method} {parameters}"
     try:
-        return Call(url, method)(*parameters)
-    except ServiceError:
-        raise
-    except CrdsError as error:
-        raise failures.ServiceSaidError(asker.service, f"{url}{method} {parameters}", str(error)) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise failures.BadAnswer(
-            asker.service, f"{url}{method} {parameters}", f"no JSON-RPC answer ({type(error).__name__}: {error})"
-        ) from error
+        said = answer.json()
+        error = said["error"]
+        if not error:
+            return crds_decode(said["result"])
+        message = html.unescape(error["message"])
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        found = f"no JSON-RPC answer ({type(problem).__name__}: {problem})"
+        raise failures.BadAnswer(asker.service, asked, found) from problem
+    raise failures.ServiceSaidError(asker.service, asked, f"it answered {message!r}")
 
 
 def best(
@@ -107,10 +106,10 @@ def best(
 
 
 def fetch(
-    files: Sequence[Wanted],
+    files: Sequence[NamedFile],
     folders: Mapping[str, str],
     cache: str | Path,
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
 ) -> dict[str, str]:
@@ -120,14 +119,16 @@ def fetch(
 
     Parameters
     ----------
-    files : sequence of Wanted
+    files : sequence of NamedFile
         What headers name.
     folders : mapping
         Where reference files are, by variable: what is there is not fetched and never changed.
     cache : path
         Folder with a folder for each variable that `folders` does not name.
-    config, environ : mapping
-        `services` of the configuration, and usually `os.environ`.
+    config : Services
+        `services` of the configuration.
+    environ : mapping
+        Usually `os.environ`.
     asker : Client, optional
         In place of the one that the configuration gives.
 
@@ -151,10 +152,10 @@ def fetch(
             continue
         asker = asker or client("crds", config)
         try:
-            if config.get("cache"):
+            if config.cache:
                 question = {"base": public(base), "file": file.name}
                 ask = functools.partial(_for_all, asker=asker, base=base, server=server, file=file, path=own)
-                with answers.answer(config["cache"], "crds", question, ask) as place:
+                with answers.answer(config.cache, "crds", question, ask) as place:
                     if not own.is_file():
                         _copy(place / file.name, own)
             else:
@@ -176,13 +177,13 @@ def _copy(source: Path, target: Path) -> None:
         provenance.copy(source, target)
 
 
-def _for_all(folder: Path, asker: Client, base: str, server: dict[str, Any], file: Wanted, path: Path) -> None:
+def _for_all(folder: Path, asker: Client, base: str, server: dict[str, Any], file: NamedFile, path: Path) -> None:
     """Fetch a file to where this workflow wants it, where a part of it is resumed, and put a copy into the cache."""
     _one(asker, base, server, file, path)
     _copy(path, folder / file.name)
 
 
-def _one(asker: Client, base: str, server: dict[str, Any], file: Wanted, path: Path) -> None:
+def _one(asker: Client, base: str, server: dict[str, Any], file: NamedFile, path: Path) -> None:
     """Fetch a file; what the server says of itself is asked once and put into `server`."""
     if not server:
         said = dict(call(asker, base, "get_server_info"))
@@ -212,10 +213,10 @@ def _one(asker: Client, base: str, server: dict[str, Any], file: Wanted, path: P
 def current(
     paths: Sequence[str],
     context: str,
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
-) -> list[Wanted]:
+) -> list[NamedFile]:
     """Return the best files in a context instead of those that headers name, with the variable the headers use.
 
     Raises
@@ -225,11 +226,11 @@ def current(
     """
     base = address("crds", config, environ)
     asker = asker or client("crds", config)
-    found: dict[str, Wanted] = {}
+    found: dict[str, NamedFile] = {}
     for path in sorted(paths):
         named = wanted([path])
         if not named:
-            raise SnakedrizError(f"{path}: names no reference file; is it a calibrated exposure?")
+            raise SnakedrizError(f"{path}: names no reference file", "put calibrated exposures into the input folder")
         for keyword, name in best(asker, base, context, primary_cards(path)).items():
-            found.setdefault(name, Wanted(keyword, named[0].variable, name, path))
+            found.setdefault(name, NamedFile(keyword, named[0].variable, name, path))
     return [found[name] for name in sorted(found)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from snakedriz.services import failures
 from snakedriz.services.failures import ServiceError
 from snakedriz.services.transport import FITS, Client
+
+log = logging.getLogger(__name__)
 
 
 def partial(path: str | Path) -> Path:
@@ -23,7 +25,6 @@ def download(
     path: str | Path,
     size: int | None = None,
     checksum: tuple[str, str] | None = None,
-    progress: Callable[[str], None] = print,
 ) -> None:
     """Fetch a FITS file, unless it is there already.
 
@@ -42,8 +43,6 @@ def download(
         Bytes, as the service's listing says.
     checksum : (str, str), optional
         Name of an algorithm of hashlib and the hexadecimal value, as the service says.
-    progress : callable
-        Is told what came, a line for each tenth.
 
     Raises
     ------
@@ -54,23 +53,10 @@ def download(
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part, begun = partial(path), client.clock()
-    for attempt in range(1, client.budget.attempts + 1):
-        try:
-            _append(client, url, part, size, progress)
-            break
-        except ServiceError as error:
-            pause = client.budget.pause * 2 ** (attempt - 1) * client.rng.uniform(0.5, 1.5)
-            late = client.clock() - begun + pause > client.budget.seconds
-            # the questions to the server were retried by the client: here only a body that broke off is resumed
-            if (
-                not isinstance(error, failures.Truncated | failures.TimedOut)
-                or attempt == client.budget.attempts
-                or late
-            ):
-                raise
-            progress(f"{path.name}: {error.found}; resumed in {pause:.1f} s")
-            client.sleep(pause)
+    part = partial(path)
+    # the client tries the questions again: here only a body that broke off is resumed
+    broke_off = (failures.Truncated, failures.TimedOut)
+    client.retries.call(lambda: _append(client, url, part, size), path.name, lambda error: isinstance(error, broke_off))
     try:
         _verify(client, url, part, size, checksum)
     except ServiceError:
@@ -79,7 +65,7 @@ def download(
     part.replace(path)
 
 
-def _append(client: Client, url: str, part: Path, size: int | None, progress: Callable[[str], None]) -> None:
+def _append(client: Client, url: str, part: Path, size: int | None) -> None:
     have = part.stat().st_size if part.exists() else 0
     if size is not None and have == size:
         return
@@ -109,7 +95,7 @@ def _append(client: Client, url: str, part: Path, size: int | None, progress: Ca
             came += len(piece)
             if total and 10 * came // total > tenth:
                 tenth = 10 * came // total
-                progress(f"{part.name[1:-5]}: {10 * tenth} % of {total / 1e6:.1f} MB")
+                log.info("%s: %d %% of %.1f MB", part.name[1:-5], 10 * tenth, total / 1e6)
     if came == 0:
         raise failures.EmptyAnswer(client.service, url, "a good status and no content")
     if total is not None and came < total:

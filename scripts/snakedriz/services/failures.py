@@ -23,8 +23,10 @@ class ServiceError(SnakedrizError):
 
     Attributes
     ----------
-    service, query, found, remedy : str
-        Who was asked, what was asked (without credentials), what came, what to do.
+    service, query, found : str
+        Who was asked, what was asked (without credentials), what came.
+    retry_after : float
+        Seconds that the service asks to wait before the next attempt.
     """
 
     #: Whether asking the same again may help.
@@ -32,8 +34,8 @@ class ServiceError(SnakedrizError):
     advice = "try again later, or put the file there by hand"
 
     def __init__(self, service: str, query: str, found: str, remedy: str = "") -> None:
-        self.service, self.query, self.found, self.remedy = service, public(query), found, remedy or self.advice
-        super().__init__(f"{service}: {found}; asked: {self.query}; what to do: {self.remedy}")
+        self.service, self.query, self.found, self.retry_after = service, public(query), found, 0.0
+        super().__init__(f"{service}: {found}; asked: {self.query}", remedy or self.advice)
 
 
 class TimedOut(ServiceError):
@@ -57,7 +59,7 @@ class TlsFailure(ServiceError):
 
 
 class ServerFault(ServiceError):
-    """Status 5xx, or 429 (asked too often)."""
+    """Status 5xx, 408 (too slow), or 429 (asked too often)."""
 
     retryable = True
 

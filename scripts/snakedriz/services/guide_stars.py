@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -12,13 +13,17 @@ from urllib.parse import quote
 
 from astropy.table import Table
 
+from snakedriz.artefacts.provenance import ServiceAnswer
 from snakedriz.files import read_json, whole, write_json
 from snakedriz.services import cache, failures, provenance, replies, transport
 from snakedriz.services.addresses import address, client
 from snakedriz.services.astrometry_db import ANSWER
 from snakedriz.services.failures import public
 from snakedriz.services.transport import Client
+from snakedriz.settings.configuration import Services
 from snakedriz.wcs.guide_star_offsets import COLUMNS
+
+log = logging.getLogger(__name__)
 
 #: The names of the columns that hold numbers begin so.
 _NUMBER = "d"
@@ -26,7 +31,7 @@ _UNKNOWN = re.compile(r"not (found|known)|unknown|no (such|record|match)|does no
 
 
 def offset(asker: Client, base: str, rootname: str) -> dict[str, Any] | None:
-    """Return a row of `guidestar.COLUMNS` (deg) for an exposure; None for one that the service does not know.
+    """Return a row of `guide_star_offsets.COLUMNS` (deg) for an exposure; None for one that the service does not know.
 
     Raises
     ------
@@ -62,7 +67,7 @@ def offset(asker: Client, base: str, rootname: str) -> dict[str, Any] | None:
 def fetch(
     path: str | Path,
     rootnames: Sequence[str],
-    config: Mapping[str, Any],
+    config: Services,
     environ: Mapping[str, str],
     asker: Client | None = None,
 ) -> Table:
@@ -74,15 +79,17 @@ def fetch(
         ECSV table to write, with its provenance beside it; nothing is written unless all went well.
     rootnames : sequence of str
         Exposures, each asked for by itself.
-    config, environ : mapping
-        `services` of the configuration, and usually `os.environ`.
+    config : Services
+        `services` of the configuration.
+    environ : mapping
+        Usually `os.environ`.
     asker : Client, optional
         In place of the one that the configuration gives.
 
     Returns
     -------
     `~astropy.table.Table`
-        Columns `guidestar.COLUMNS`, sorted by rootname. `meta`: `asked` and `unknown`, lists of rootnames.
+        Columns `guide_star_offsets.COLUMNS`, sorted by rootname. `meta`: `asked` and `unknown`, lists of rootnames.
     """
     base = address("guide_stars", config, environ)
     asker = asker or client("guide_stars", config)
@@ -91,12 +98,12 @@ def fetch(
     for root in wanted:
         question = {"base": public(base), "rootname": root}
         ask = functools.partial(_ask, asker=asker, base=base, root=root)
-        with cache.answer(config.get("cache"), "guide_stars", question, ask) as place:
+        with cache.answer(config.cache, "guide_stars", question, ask) as place:
             said = read_json(place / ANSWER)
-        answers.append({"rootname": root, "when": said["when"], "version": said["version"]})
+        answers.append(ServiceAnswer(rootname=root, when=said["when"], version=said["version"]))
         if said["row"] is None:
             unknown.append(root)
-            print(f"{asker.service}: {root}: unknown")
+            log.warning("%s: does not know the exposure %s", asker.service, root)
         else:
             rows.append(said["row"])
     table = Table(

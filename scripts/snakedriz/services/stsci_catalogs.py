@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 import numpy as np
 from astropy.table import Table
 
+from snakedriz.geometry import Cone
 from snakedriz.services import failures, transport
-from snakedriz.services.area import Cone
 from snakedriz.services.transport import Client
 
 #: Names of ours that the service spells otherwise.

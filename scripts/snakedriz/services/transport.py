@@ -8,47 +8,26 @@ import re
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
 from requests.auth import AuthBase
-from urllib3.exceptions import NameResolutionError, ProtocolError
+from urllib3.exceptions import HTTPError, InvalidHeader, NameResolutionError, ProtocolError
 
 from snakedriz import __version__
 from snakedriz.services import failures
 from snakedriz.services.failures import ServiceError, public
+from snakedriz.services.retries import Budget, Retries
 
 CSV = ("text/csv", "application/csv", "text/comma-separated-values", "text/plain")
 XML = ("text/xml", "application/xml", "application/x-votable+xml")
 FITS = ("application/fits", "application/x-fits", "image/fits", "image/x-fits", "application/octet-stream",
         "binary/octet-stream")  # fmt: skip
+DEFAULT_BUDGET = Budget()
 _HTML = re.compile(rb"\s*(<!doctype\s+html|<html|<head|<body)", re.IGNORECASE)
 _CHUNK = 1 << 16
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to try.
-
-    Attributes
-    ----------
-    attempts : int
-        How often the same is asked at most.
-    timeout : float
-        Seconds to wait for a connection or for the next bytes.
-    seconds : float
-        Seconds after which no new attempt begins, and after which an answer that is still dripping in is given up.
-    pause : float
-        Seconds before the second attempt; doubled before each further one, and varied by a factor of 0.5 to 1.5 so that
-        many clients that failed together do not come back together.
-    """
-
-    attempts: int = 4
-    timeout: float = 30.0
-    seconds: float = 180.0
-    pause: float = 1.0
 
 
 class _NoCredentials(AuthBase):
@@ -59,8 +38,8 @@ class _NoCredentials(AuthBase):
         return request
 
 
-class _Again(io.BytesIO):
-    """A body that was read, to be read once more by a library that asked for a stream."""
+class _Body(io.BytesIO):
+    """The body of an answer after it was read here: requests reads it, and libraries that asked for a stream."""
 
     def read(self, size: int | None = -1, decode_content: bool | None = None) -> bytes:
         """Read, as urllib3's responses do; the content is decoded already."""
@@ -85,16 +64,15 @@ class Client(requests.Session):
     def __init__(
         self,
         service: str,
-        budget: Budget = Budget(),
+        budget: Budget = DEFAULT_BUDGET,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         stamp: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self.service, self.budget = service, budget
-        self.sleep, self.clock, self.stamp = sleep, clock, stamp
-        self.rng = rng or random.Random(service)
+        self.service, self.budget, self.clock, self.stamp = service, budget, clock, stamp
+        self.retries = Retries(budget, sleep, clock, rng or random.Random(service))
         self.auth = _NoCredentials()
         self.headers["User-Agent"] = f"snakedriz/{__version__}"
         #: Answers of the last call that succeeded, for the provenance.
@@ -127,22 +105,12 @@ class Client(requests.Session):
         """
         begun = self.clock()
         kinds, accept, unread = options.pop("kinds", ()), options.pop("accept", ()), options.pop("unread", False)
-        for attempt in range(1, self.budget.attempts + 1):
-            try:
-                answer = self._once(str(method), url, args, options, kinds, accept, None if unread else begun)
-            except ServiceError as error:
-                pause = self.budget.pause * 2 ** (attempt - 1) * self.rng.uniform(0.5, 1.5)
-                spent = self.clock() - begun
-                if not error.retryable or attempt == self.budget.attempts or spent + pause > self.budget.seconds:
-                    if attempt > 1:
-                        error.args = (f"{error} (asked {attempt} times in {spent:.0f} s)",)
-                    raise
-                print(f"{self.service}: attempt {attempt}: {error.found}; again in {pause:.1f} s")
-                self.sleep(pause)
-            else:
-                self.last = answer
-                return answer
-        raise AssertionError("a budget has at least one attempt")
+
+        def once() -> requests.Response:
+            return self._once(str(method), url, args, options, kinds, accept, None if unread else begun)
+
+        self.last = self.retries.call(once, self.service, lambda error: error.retryable)
+        return self.last
 
     def ask(
         self,
@@ -172,10 +140,10 @@ class Client(requests.Session):
             query = str(answer.url)
             self._check_head(answer, query, kinds, accept)
             if begun is not None:
-                answer._content = b"".join(self.pieces(answer, begun))  # what requests itself does when it reads
-                answer._content_consumed = True
-                answer.raw = _Again(answer.content)
-                self._check_body(answer, query, method)
+                answer.raw = _Body(b"".join(self.pieces(answer, begun)))
+                content = answer.content  # requests reads it from there and keeps it
+                answer.raw.seek(0)
+                self._check_body(answer, query, method, content)
         except requests.exceptions.RequestException as error:
             raise self._typed(error, query) from error
         return answer
@@ -189,15 +157,15 @@ class Client(requests.Session):
         query = str(answer.url)
         size = 0
         try:
-            for piece in answer.iter_content(_CHUNK):
+            for piece in answer.raw.stream(_CHUNK, decode_content=True):
                 size += len(piece)
                 if begun is not None and self.clock() - begun > self.budget.seconds:
                     raise failures.TimedOut(
                         self.service, query, f"not complete after {self.budget.seconds:g} s ({size} bytes came)"
                     )
                 yield piece
-        except requests.exceptions.RequestException as error:
-            raise self._typed(error, query, size) from error
+        except HTTPError as error:
+            raise self._typed(error, query) from error
         finally:
             answer.close()
 
@@ -212,9 +180,11 @@ class Client(requests.Session):
         if status not in accept and not 200 <= status < 300:
             said = self._excerpt(answer)
             found = f"status {status} {answer.reason or ''}".rstrip() + (f" ({said})" if said else "")
-            raise (failures.ServerFault if status >= 500 or status in (408, 429) else failures.Refused)(
-                self.service, query, found
-            )
+            if status < 500 and status not in (408, 429):
+                raise failures.Refused(self.service, query, found)
+            fault = failures.ServerFault(self.service, query, found)
+            fault.retry_after = _retry_after(answer.headers.get("Retry-After", "0"))
+            raise fault
         if kinds and not 200 <= status < 300:
             return  # the body says what such a status means, whatever it is called
         if kinds and kind in ("text/html", "application/xhtml+xml"):
@@ -225,12 +195,12 @@ class Client(requests.Session):
             answer.close()
             raise failures.WrongType(self.service, query, f"content of type {kind}; expected {' or '.join(kinds)}")
 
-    def _check_body(self, answer: requests.Response, query: str, method: str) -> None:
+    def _check_body(self, answer: requests.Response, query: str, method: str, content: bytes) -> None:
         if method.upper() == "HEAD" or answer.status_code == 204:
             return
-        if not answer.content.strip():
+        if not content.strip():
             raise failures.EmptyAnswer(self.service, query, f"status {answer.status_code} and no content")
-        if _HTML.match(answer.content) and 200 <= answer.status_code < 300:
+        if _HTML.match(content) and 200 <= answer.status_code < 300:
             raise failures.HtmlPage(
                 self.service,
                 query,
@@ -240,15 +210,19 @@ class Client(requests.Session):
     def _excerpt(self, answer: requests.Response) -> str:
         """Return the beginning of an answer's text in one line, without markup."""
         try:
-            content = answer.content if answer._content_consumed else next(answer.iter_content(2000), b"")
-        except requests.exceptions.RequestException:
+            read = isinstance(answer.raw, _Body)
+            content = answer.content if read else next(answer.raw.stream(2000, decode_content=True), b"")
+        except HTTPError:
             return "its text could not be read"
+        finally:
+            answer.close()
         text = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", content[:2000].decode("utf-8", "replace"), flags=re.S)
         return " ".join(text.split())[:200]
 
-    def _typed(self, error: requests.exceptions.RequestException, query: str, size: int = 0) -> ServiceError:
+    def _typed(self, error: requests.exceptions.RequestException | HTTPError, query: str) -> ServiceError:
+        """Return the failure for what requests raised before the body, or urllib3 while it was read."""
         causes = list(_causes(error))
-        if isinstance(error, requests.exceptions.SSLError):
+        if any(isinstance(c, requests.exceptions.SSLError | urllib3.exceptions.SSLError) for c in causes):
             return failures.TlsFailure(self.service, query, f"TLS failed: {_last(causes)}")
         if isinstance(error, requests.exceptions.Timeout) or any("timed out" in str(c).lower() for c in causes):
             return failures.TimedOut(self.service, query, f"no answer within {self.budget.timeout:g} s")
@@ -258,15 +232,21 @@ class Client(requests.Session):
             return failures.Unreachable(self.service, query, "the name of the host is not known (DNS)")
         if any(isinstance(c, ConnectionRefusedError) for c in causes):
             return failures.Unreachable(self.service, query, "the connection was refused")
-        if any("IncompleteRead" in str(c) for c in causes) or isinstance(
-            error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError
-        ):
+        if isinstance(error, HTTPError) or any("IncompleteRead" in str(c) for c in causes):
             return failures.Truncated(self.service, query, f"the answer broke off ({_last(causes)})")
         if any(isinstance(c, ProtocolError | ConnectionError) for c in causes):
             return failures.Unreachable(self.service, query, f"the connection was cut ({_last(causes)})")
         if isinstance(error, requests.exceptions.ConnectionError):
             return failures.Unreachable(self.service, query, f"no connection ({_last(causes)})")
         return failures.BadAnswer(self.service, query, f"{type(error).__name__}: {error}", "check the address")
+
+
+def _retry_after(header: str) -> float:
+    """Return the seconds that a header Retry-After asks for, given as seconds or as a date."""
+    try:
+        return urllib3.Retry().parse_retry_after(header)
+    except InvalidHeader:
+        return 0.0
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

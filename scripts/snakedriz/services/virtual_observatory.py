@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import warnings
 from typing import Any
 
-from astropy.table import Table
+from astropy.table import Table, vstack
 
+from snakedriz.geometry import Cone
 from snakedriz.services import failures
-from snakedriz.services.area import Cone
 from snakedriz.services.failures import ServiceError
 from snakedriz.services.transport import Client
+
+log = logging.getLogger(__name__)
 
 #: Columns of gaiadr3.gaia_source that we use.
 GAIA_COLUMNS = (
@@ -80,7 +84,7 @@ def _forget(job: Any) -> None:
     try:
         job.delete()
     except Exception as error:  # a courtesy to the service, which deletes old jobs by itself
-        print(f"the job could not be deleted: {error}")
+        log.info("the job could not be deleted at the service: %s", error)
 
 
 def vizier(client: Client, base: str, name: str, cone: Cone) -> Table:
@@ -106,37 +110,46 @@ def vizier(client: Client, base: str, name: str, cone: Cone) -> Table:
     from astropy.coordinates import SkyCoord
     from astroquery.vizier import VizierClass
 
-    catalogue = VIZIER.get(name, name)
-    service = VizierClass(columns=["**"], catalog=catalogue, row_limit=-1, timeout=client.budget.timeout)
-    service._session = client
-    service._server_to_url = lambda return_type="votable": f"{base}/viz-bin/{return_type}"
-    asked = f"{base}/viz-bin/votable {catalogue} at {cone.ra} {cone.dec} within {cone.radius} deg"
+    catalogue, url = VIZIER.get(name, name), f"{base}/viz-bin/votable"
+    asked = f"{url} {catalogue} at {cone.ra} {cone.dec} within {cone.radius} deg"
+    payload = VizierClass(columns=["**"], row_limit=-1).query_region_async(
+        SkyCoord(cone.ra, cone.dec, unit="deg"), radius=cone.radius * u.deg, catalog=catalogue, get_query_payload=True
+    )
+    body = client.request("POST", url, data=payload).content
     try:
-        found = service.query_region(
-            SkyCoord(cone.ra, cone.dec, unit="deg"), radius=cone.radius * u.deg, catalog=catalogue, cache=False
-        )
-    except ServiceError:
-        raise
-    except Exception as error:  # astroquery raises what its parsers do
+        found = _tables(body)
+    except Exception as error:  # malformed XML and VOTables raise what their parsers like
         raise failures.BadAnswer(client.service, asked, f"{type(error).__name__}: {error}") from error
-    _check_votable(client, asked)
+    _check_votable(body, client.service, asked)
     if len(found) > 1:
         raise failures.BadAnswer(
-            client.service,
-            asked,
-            f"{len(found)} tables ({', '.join(found.keys())})",
-            "name one table, as I/355/gaiadr3",
+            client.service, asked, f"{len(found)} tables ({', '.join(found)})", "name one table, as I/355/gaiadr3"
         )
-    return found[0] if len(found) else Table()
+    return next(iter(found.values()), Table())
 
 
-def _check_votable(client: Client, asked: str) -> None:
+def _tables(body: bytes) -> dict[str, Table]:
+    """Return the tables of a VOTable that have rows, by name; parts of one name are one table."""
+    from astropy.io import votable
+
+    parts: dict[str, list[Table]] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", votable.exceptions.VOWarning)
+        tree = votable.parse(io.BytesIO(body), verify="warn", invalid="mask")
+        for part in tree.iter_tables():
+            if len(part.array):
+                name = str(part.name if part.ref is None else tree.get_table_by_id(part.ref).name)
+                parts.setdefault(name, []).append(part.to_table(use_names_over_ids=True))
+    return {name: vstack(tables) for name, tables in parts.items()}
+
+
+def _check_votable(body: bytes, service: str, asked: str) -> None:
     """Find what the reader of VOTables passes over: an error that VizieR reports inside, rows left out."""
-    text = client.last.content.decode("utf-8", "replace") if client.last is not None else ""
+    text = body.decode("utf-8", "replace")
     if "</VOTABLE>" not in text:
-        raise failures.Truncated(client.service, asked, "a VOTable without its end")
+        raise failures.Truncated(service, asked, "a VOTable without its end")
     for line in (line for line in text.splitlines() if "<INFO" in line):
         if 'name="QUERY_STATUS"' in line and 'value="OVERFLOW"' in line:
-            raise failures.Incomplete(client.service, asked, "it left rows out (OVERFLOW)")
+            raise failures.Incomplete(service, asked, "it left rows out (OVERFLOW)")
         if 'name="Errors"' in line or ('name="QUERY_STATUS"' in line and 'value="ERROR"' in line):
-            raise failures.ServiceSaidError(client.service, asked, f"it answered {line.strip()[:200]}")
+            raise failures.ServiceSaidError(service, asked, f"it answered {line.strip()[:200]}")

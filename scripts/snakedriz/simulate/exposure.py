@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from snakedriz.geometry import orientation
 from snakedriz.simulate.distortion import FilterModel
 from snakedriz.simulate.references import ReferenceFiles
 
@@ -117,7 +118,7 @@ def chip_header(facts: Facts, chip: int, name: str, crval: Sequence[float], cd: 
         "BUNIT": "UNITLESS" if name == "DQ" else "ELECTRONS", "CCDCHIP": chip, "CRPIX1": columns / 2,
         "CRPIX2": rows / 2, "CRVAL1": float(crval[0]), "CRVAL2": float(crval[1]),
         **{f"CD{i + 1}_{j + 1}": float(cd[i][j]) for i in (0, 1) for j in (0, 1)},
-        "ORIENTAT": float(np.rad2deg(np.arctan2(cd[0][1], cd[1][1]))), "RA_APER": facts.aperture[0],
+        "ORIENTAT": orientation(cd), "RA_APER": facts.aperture[0],
         "DEC_APER": facts.aperture[1], "PA_APER": facts.pa_aper, "VAFACTOR": facts.vafactor,
     }  # fmt: skip
     if name == "SCI":

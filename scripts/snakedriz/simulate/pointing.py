@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stwcs.updatewcs import updatewcs
 from stwcs.wcsutil import HSTWCS
 
+from snakedriz.geometry import orientation
 from snakedriz.simulate.distortion import NOMINAL_SCALE
 from snakedriz.simulate.exposure import CHIPS, Facts, chip_header, primary_header
 from snakedriz.simulate.references import ReferenceFiles
@@ -84,7 +85,7 @@ def aim(facts: Facts, references: ReferenceFiles, place: tuple[float, float], ne
         crval = sky_offset(*crval, east, north)
     else:
         raise RuntimeError(f"{facts.rootname}: pointing at {place} did not converge; too close to a pole?")
-    pa_aper = float(np.rad2deg(np.arctan2(pointing.cd[1][0, 1], pointing.cd[1][1, 1])))
+    pa_aper = orientation(pointing.cd[1])
     return replace(pointing, facts=replace(facts, aperture=place, pa_aper=pa_aper))
 
 

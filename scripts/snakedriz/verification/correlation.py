@@ -142,25 +142,11 @@ def _summits(surfaces: Array, peak: Place) -> Array:
 
 
 def measure(single: Image, others: Image, both: Mask, settings: Mapping[str, Any]) -> Shift | None:
-    """Measure the shift of an image against another.
+    """Measure the shift of an image against another, which are sky-subtracted and on one grid, where both have data.
 
-    Parameters
-    ----------
-    single, others : ndarrays of float32, shape (ny, nx)
-        Sky-subtracted, on one grid.
-    both : ndarray of bool
-        Where both have data.
-    settings : mapping
-        `search_px`, `least_patches`, `least_contrast`, `correlation_sigma_px`.
+    `settings` has `search_px`, `least_patches`, `least_contrast` and `correlation_sigma_px`. None if there are fewer
+    than `least_patches`, or their correlation does not exceed that of unrelated places by `least_contrast`.
 
-    Returns
-    -------
-    Shift or None
-        None if there are fewer than `least_patches`, or their correlation does not exceed that of unrelated places by
-        `least_contrast`.
-
-    Notes
-    -----
     Errors are the jackknife's over patches, with as many degrees of freedom as patches that carry the peak: (sum of
     their parts)^2 / sum of squares.
     """
@@ -171,19 +157,11 @@ def measure(single: Image, others: Image, both: Mask, settings: Mapping[str, Any
     if len(places) < int(settings["least_patches"]) or not mine.any():
         return None
     shape = (SIDE + reach, SIDE + reach)
-    a, b = _transforms(theirs, places, shape), _transforms(mine, places, shape)
-    window = fft.rfft2(_taper(), shape)
-    # Shifted patches overlap less, which would hide a large shift.
-    overlap = np.maximum(_surface(window, window, shape, reach), 1e-9)
-    overlap = np.maximum(overlap / overlap.max(), 0.25)
-    total = _sum(a, b, shape, reach) / overlap
-    height, unrelated = float(total.max()), 0.0
-    for step in (1, 2, 3):
-        wrong = _transforms(mine, _elsewhere(places, both, step), shape)
-        unrelated = max(unrelated, float(np.abs(_sum(a, wrong, shape, reach) / overlap).max()))
-    if height <= 0 or unrelated <= 0 or height < float(settings["least_contrast"]) * unrelated:
+    a = _transforms(theirs, places, shape)
+    coarse = _whole_pixels(a, mine, places, both, reach, float(settings["least_contrast"]))
+    if coarse is None:
         return None
-    peak = np.array(np.unravel_index(int(np.argmax(total)), total.shape)) - reach
+    peak, contrast = coarse
     # Patches read where that shift puts them, to a fraction of a pixel: what remains is not pulled by their edges.
     ny, nx = both.shape
     moved = [(y + int(peak[0]), x + int(peak[1])) for y, x in places]
@@ -209,4 +187,24 @@ def measure(single: Image, others: Image, both: Mask, settings: Mapping[str, Any
         return None  # one patch holds everything: how far to trust it cannot be told
     # The jackknife takes all patches for equal; of few that count the mean itself follows their scatter.
     error *= np.sqrt(carrying / (carrying - 1.0))
-    return Shift((peak + fraction)[::-1], error[::-1], carrying - 1.0, n, height / unrelated)
+    return Shift((peak + fraction)[::-1], error[::-1], carrying - 1.0, n, contrast)
+
+
+def _whole_pixels(
+    a: list[NDArray[Any]], mine: Image, places: list[Place], both: Mask, reach: int, least: float
+) -> tuple[Array, float] | None:
+    """Return the shift (y, x) in whole px and its contrast, None where that is less than `least`."""
+    shape = (SIDE + reach, SIDE + reach)
+    window = fft.rfft2(_taper(), shape)
+    # Shifted patches overlap less, which would hide a large shift.
+    overlap = np.maximum(_surface(window, window, shape, reach), 1e-9)
+    overlap = np.maximum(overlap / overlap.max(), 0.25)
+    total = _sum(a, _transforms(mine, places, shape), shape, reach) / overlap
+    height, unrelated = float(total.max()), 0.0
+    for step in (1, 2, 3):
+        wrong = _transforms(mine, _elsewhere(places, both, step), shape)
+        unrelated = max(unrelated, float(np.abs(_sum(a, wrong, shape, reach) / overlap).max()))
+    if height <= 0 or unrelated <= 0 or height < least * unrelated:
+        return None
+    peak = np.array(np.unravel_index(int(np.argmax(total)), total.shape), dtype=float) - reach
+    return peak, height / unrelated

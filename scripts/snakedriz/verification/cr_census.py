@@ -11,68 +11,56 @@ from typing import Any
 
 import numpy as np
 
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.verification import CosmicRayCount
 from snakedriz.verification.frames import Frames
 
 
 def measure(
-    frames: Frames, settings: Mapping[str, Any], default: Sequence[Mapping[str, Any]] | None = None
-) -> list[dict[str, Any]]:
+    frames: Frames, settings: Mapping[str, Any], default: Sequence[CosmicRayCount] = ()
+) -> list[CosmicRayCount]:
     """Count flagged detector pixels.
 
-    Parameters
-    ----------
-    frames : Frames
-    settings : mapping
-        `cr_rate`: share of the pixels that cosmic rays hit per second, as the detector's handbook has it.
-    default : sequence of mappings, optional
-        The default candidate's census, for the others.
-
-    Returns
-    -------
-    list of dict
-        Per exposure: `flagged` (share of its pixels), `per_second`, `ratio_to_others` (rate over the median rate of
-        the others), `expected` (share that the exposure time predicts), `ratio_to_expected`, `ratio_to_default` (1
-        where the default's flags were reused). None where there is nothing to compare with.
+    `settings` has `cr_rate`, the share of the pixels that cosmic rays hit per second, as the detector's handbook has
+    it; `default` is the default candidate's count, for the others.
     """
     shares = [single.flagged / max(single.pixels, 1) for single in frames.singles]
     rates = [share / single.exptime for share, single in zip(shares, frames.singles, strict=True)]
-    before = {row["rootname"]: row["flagged"] for row in default or ()}
+    before = {row.rootname: row.flagged for row in default}
     rows = []
     for index, single in enumerate(frames.singles):
         others = [rate for i, rate in enumerate(rates) if i != index]
         typical = float(np.median(others)) if others else 0.0
         expected = float(settings["cr_rate"]) * single.exptime
-        earlier = before.get(single.rootname) or 0.0
-        rows.append({
-            "rootname": single.rootname, "flagged": shares[index], "per_second": rates[index],
-            "ratio_to_others": rates[index] / typical if typical > 0 else None,
-            "expected": expected, "ratio_to_expected": shares[index] / expected if expected > 0 else None,
-            "ratio_to_default": shares[index] / earlier if earlier > 0 else None,
-        })  # fmt: skip
+        earlier = before.get(single.rootname, 0.0)
+        rows.append(CosmicRayCount(
+            rootname=single.rootname, flagged=shares[index], per_second=rates[index],
+            ratio_to_others=rates[index] / typical if typical > 0 else None,
+            expected=expected, ratio_to_expected=shares[index] / expected if expected > 0 else None,
+            ratio_to_default=shares[index] / earlier if earlier > 0 else None,
+        ))  # fmt: skip
     return rows
 
 
-def checks(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def checks(rows: Sequence[CosmicRayCount], settings: Mapping[str, Any]) -> list[Check]:
     """Warn of exposures with many flagged pixels; these checks belong to no policy.
 
-    Parameters
-    ----------
-    rows : sequence of mappings
-        From `measure`.
-    settings : mapping
-        `census_limit` and `census_expected_limit`, for the ratios to the others and to what is expected.
+    `settings` has `census_limit` and `census_expected_limit`, for the ratios to the others and to what is expected.
     """
-    out: list[dict[str, Any]] = []
-    for name, key, limit in (
-        ("cr_census", "ratio_to_others", float(settings["census_limit"])),
-        ("cr_expected", "ratio_to_expected", float(settings["census_expected_limit"])),
-    ):
-        known = [row for row in rows if row[key] is not None]
-        worst = max(known, key=lambda row: row[key], default=None)
-        value = worst[key] if worst else None
-        out.append({
-            "name": name, "value": value, "limit": limit, "unit": "",
-            "passed": None if value is None else value <= limit, "policy": [],
-            "note": f"a warning only; most flagged: {worst['rootname']}" if worst else "no flags to compare",
-        })  # fmt: skip
-    return out
+    return [
+        _check("cr_census", {row.rootname: row.ratio_to_others for row in rows}, float(settings["census_limit"])),
+        _check(
+            "cr_expected", {row.rootname: row.ratio_to_expected for row in rows},
+            float(settings["census_expected_limit"]),
+        ),
+    ]  # fmt: skip
+
+
+def _check(name: str, ratios: Mapping[str, float | None], limit: float) -> Check:
+    known = {root: ratio for root, ratio in ratios.items() if ratio is not None}
+    worst = max(known, key=lambda root: known[root], default=None)
+    value = None if worst is None else known[worst]
+    return Check(
+        name=name, value=value, limit=limit, unit="", passed=None if value is None else value <= limit, policy=[],
+        note=f"a warning only; most flagged: {worst}" if worst else "no flags to compare",
+    )  # fmt: skip

@@ -7,9 +7,10 @@ numbers of the known defects, and of the departures from its documentation, in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -17,10 +18,21 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
-from snakedriz.artefacts.untyped import plain
+from snakedriz.artefacts.drizzlepac_numbers import (
+    DrizzlepacFocus,
+    DrizzlepacNumbers,
+    DrizzlepacOverlap,
+    DrizzlepacSimilarity,
+    FocusDeviations,
+    FocusStatistics,
+    OverlapExposure,
+    Quality,
+)
+from snakedriz.artefacts.fit import FitResult
+from snakedriz.artefacts.solution import Solution
 from snakedriz.errors import SnakedrizError
 from snakedriz.verification.frames import Image, Mask
-from snakedriz.verification.sparse_filters import Tiles, clipped_stats, log_peak, sources
+from snakedriz.verification.sparse_filters import TileBounds, clipped_stats, log_peak, sources
 
 #: Width of the focus filter, px (runastrodriz.focus_pars). Other detectors it cannot verify: it stops with a KeyError.
 FOCUS_SIGMA = {
@@ -33,124 +45,131 @@ OVERLAP_LIMIT, SIMILARITY_LIMIT, FOCUS_TOLERANCE = 1.0, 1.0, 0.8
 
 
 def focus_sigma(instrument: str, detector: str) -> float:
-    """Return the width of drizzlepac's focus filter, px.
-
-    Raises
-    ------
-    SnakedrizError
-        For a detector that drizzlepac has none for.
-    """
+    """Return the width of drizzlepac's focus filter, px; `SnakedrizError` for a detector that it has none for."""
     name = f"{instrument}/{detector}".upper()
     if name not in FOCUS_SIGMA:
-        raise SnakedrizError(f"drizzlepac verifies no {name}: it has a focus width for {', '.join(FOCUS_SIGMA)} only")
+        raise SnakedrizError(
+            f"drizzlepac cannot verify {name}: it has a focus width for {', '.join(FOCUS_SIGMA)} only",
+            "set promotion.drizzlepac_numbers to false",
+        )
     return FOCUS_SIGMA[name]
 
 
+@dataclass(frozen=True)
+class DrizzledImages:
+    """What a candidate was drizzled to, on one grid; images of float32, shape (ny, nx), electrons/s."""
+
+    product: Image  # NaN (or 0) where it has no weight
+    singles: Sequence[Image]  # 0 where not covered, in the order of the association
+    exptimes: Sequence[float]  # s
+    rootnames: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """What drizzlepac would say of an alignment: members as of `DrizzlepacNumbers`."""
+
+    focus: DrizzlepacFocus | None
+    overlap: DrizzlepacOverlap | None
+    similarity_to_default: DrizzlepacSimilarity | None
+    verified: bool
+    quality: Quality | None
+    verdict: str
+
+
 def compute(
-    product: Image,
-    singles: Sequence[Image],
-    exptimes: Sequence[float],
-    rootnames: Sequence[str],
+    images: DrizzledImages,
     sigma: float,
     default_product: Image | None = None,
     num_sources: int = -1,
     fraction_matched: float = 1.0,
-) -> dict[str, Any]:
+) -> Alignment:
     """Compute what verify_alignment of runastrodriz does for one candidate.
 
     Parameters
     ----------
-    product : ndarray of float32, shape (ny, nx)
-        Electrons/s; NaN (or 0) where it has no weight.
-    singles : sequence of ndarray of float32, shape (ny, nx)
-        Electrons/s, 0 where not covered, in the order of the association.
-    exptimes : sequence of float
-        s.
-    rootnames : sequence of str
+    images : DrizzledImages
     sigma : float
         `focus_sigma` of the detector, px.
     default_product : ndarray of float32, optional
         The default candidate's product, for the others.
     num_sources, fraction_matched : int and float
-        Sources matched by the fit, and their share of the catalogue: a posteriori only; the defaults are drizzlepac's
-        for the others.
-
-    Returns
-    -------
-    dict
-        Ready for JSON (NaN and infinities as None): `focus` and `overlap` (None for one exposure),
-        `similarity_to_default` (None for the default), `verified`, `quality` (0, 3 or 6; None where drizzlepac would
-        have stopped) and `verdict`, the decision in words.
+        Sources matched by the fit, and their share of the catalogue: a posteriori only; the defaults are drizzlepac's.
 
     Raises
     ------
     SnakedrizError
         If the images are not on one grid.
     """
-    product = np.ascontiguousarray(product, np.float32)
-    singles = [np.ascontiguousarray(single, np.float32) for single in singles]
+    product = np.ascontiguousarray(images.product, np.float32)
+    singles = [np.ascontiguousarray(single, np.float32) for single in images.singles]
     if any(single.shape != product.shape for single in singles):
         shapes = [single.shape for single in singles]
         raise SnakedrizError(
-            f"singles of {shapes} pixels do not fit a product of {product.shape}: one grid is expected"
+            f"singles of {shapes} pixels do not fit a product of {product.shape}: one grid is expected",
+            "remove the candidate's product and singles and run again",
         )
-    result: dict[str, Any] = {"focus": None, "overlap": None, "similarity_to_default": None}
     verified, said, stopped = True, ["one exposure: neither focus nor overlap is checked"], False
-    clean = _no_nan(product)
+    clean, focus, overlap, similar = _no_nan(product), None, None, None
     if len(singles) > 1:
-        # NaN counts as covered in the focus mask (3a), and as 0 afterwards.
-        mask = covered_by_all(singles)
-        singles = [_no_nan(single) for single in singles]
-        tiles = Tiles.of(clean)
-        overlap = []
-        exposure_focus = []
-        for single, exptime, root in zip(singles, exptimes, rootnames, strict=True):
-            own = Tiles.of(single)
-            exposure_focus.append(log_peak(single, mask, sigma, own))
-            found = _overlap(clean, tiles, single, own, float(exptime) / float(max(exptimes)))
-            overlap.append({"rootname": root, **found})
-        focus = _focus(exposure_focus, log_peak(clean, mask, sigma, tiles), rootnames)
-        stopped = any(row["stops"] for row in overlap)
-        # Python's max keeps a NaN that comes first and passes over one that comes later, as drizzlepac's does.
-        largest = max(row["distance"] for row in overlap)
-        # A NaN is not within the limit; -1 of an empty exposure is.
-        passed = bool(largest <= OVERLAP_LIMIT) and not stopped
-        # The focus decides only where a fit rests on few matches: never for default and a priori (B2).
-        consulted = fraction_matched < 0.1 or -1 < num_sources < 10
-        verified = passed and (focus["passed"] or not consulted)
-        said = _said(overlap, largest, passed, focus["passed"], consulted)
-        result["focus"] = focus
-        result["overlap"] = {
-            "limit": OVERLAP_LIMIT, "largest": largest, "passed": passed, "focus_consulted": consulted,
-            "num_sources": num_sources, "fraction_matched": fraction_matched, "exposures": overlap,
-        }  # fmt: skip
-    quality = 0 if verified else 3
+        focus, overlap, said = _measure(clean, singles, images, sigma, num_sources, fraction_matched)
+        stopped = any(row.stops for row in overlap.exposures)
+        verified = overlap.passed and (focus.passed or not overlap.focus_consulted)
+    code: Quality = 0 if verified else 3
     if default_product is not None:
         index = similarity(clean, _no_nan(np.asarray(default_product, np.float32)))
         alike = not index > SIMILARITY_LIMIT
-        result["similarity_to_default"] = {"index": index, "limit": SIMILARITY_LIMIT, "passed": alike}
-        # Unlike the default, a candidate only gets a worse code, and is promoted all the same (B3).
-        quality += 0 if alike and verified else 3
+        similar = DrizzlepacSimilarity(index=index, limit=SIMILARITY_LIMIT, passed=alike)
         said.append(f"similarity to the default {index:.4g}, limit {SIMILARITY_LIMIT:g}: {_word(alike)}")
-    if result["focus"]:
-        result["focus"] |= {"alignment_verified": verified, "alignment_quality": None if stopped else quality}
-    return plain({**result, "verified": verified, "quality": None if stopped else quality, "verdict": "; ".join(said)})
+        # Unlike the default, a candidate only gets a worse code, and is promoted all the same (B3).
+        code = 6 if not verified else 0 if alike else 3
+    quality = None if stopped else code
+    if focus is not None:
+        focus = focus.model_copy(update={"alignment_verified": verified, "alignment_quality": quality})
+    return Alignment(focus, overlap, similar, verified, quality, "; ".join(said))
+
+
+def _measure(
+    clean: Image, singles: list[Image], images: DrizzledImages, sigma: float, num_sources: int, fraction: float
+) -> tuple[DrizzlepacFocus, DrizzlepacOverlap, list[str]]:
+    """Form the focus dictionary and the overlap differences, and put the decision in words."""
+    # NaN counts as covered in the focus mask (3a), and as 0 afterwards.
+    mask = covered_by_all(singles)
+    bounds = TileBounds.of(clean)
+    distances, rows, peaks = [], [], []
+    for single, exptime, root in zip(singles, images.exptimes, images.rootnames, strict=True):
+        finite = _no_nan(single)
+        own = TileBounds.of(finite)
+        peaks.append(log_peak(finite, mask, sigma, own))
+        distance, row = _overlap(root, clean, bounds, finite, own, float(exptime) / float(max(images.exptimes)))
+        distances.append(distance)
+        rows.append(row)
+    focus = _focus(peaks, log_peak(clean, mask, sigma, bounds), images.rootnames)
+    # Python's max keeps a NaN that comes first and passes over one that comes later, as drizzlepac's does.
+    largest = max(distances)
+    overlap = DrizzlepacOverlap(
+        limit=OVERLAP_LIMIT, largest=largest,
+        # A NaN is not within the limit; -1 of an empty exposure is.
+        passed=bool(largest <= OVERLAP_LIMIT) and not any(row.stops for row in rows),
+        # The focus decides only where a fit rests on few matches: never for default and a priori (B2).
+        focus_consulted=fraction < 0.1 or -1 < num_sources < 10,
+        num_sources=num_sources, fraction_matched=fraction, exposures=rows,
+    )  # fmt: skip
+    return focus, overlap, _said(overlap, largest, focus.passed)
 
 
 def _word(passed: bool) -> str:
     return "passed" if passed else "failed"
 
 
-def _said(
-    overlap: Sequence[Mapping[str, Any]], largest: float, passed: bool, focus: bool, consulted: bool
-) -> list[str]:
+def _said(overlap: DrizzlepacOverlap, largest: float, focus: bool) -> list[str]:
     """Put the decision on overlap and focus in words."""
-    reasons = [f"{row['rootname']}: {row['stops']}" for row in overlap if row["stops"]]
+    reasons = [f"{row.rootname}: {row.stops}" for row in overlap.exposures if row.stops]
     if reasons:
         return [f"drizzlepac stops with an exception ({'; '.join(reasons)}), counted as not verified"]
     return [
-        f"largest overlap difference {largest:.4g}, limit {OVERLAP_LIMIT:g}: {_word(passed)}",
-        f"focus {'' if consulted else 'not consulted, would have '}{_word(focus)}",
+        f"largest overlap difference {largest:.4g}, limit {OVERLAP_LIMIT:g}: {_word(overlap.passed)}",
+        f"focus {'' if overlap.focus_consulted else 'not consulted, would have '}{_word(focus)}",
     ]
 
 
@@ -172,24 +191,22 @@ def covered_by_all(singles: Sequence[Image]) -> Mask:
 
 def _focus(
     exposures: Sequence[tuple[float, tuple[int, int]]], product: tuple[float, tuple[int, int]], rootnames: Sequence[str]
-) -> dict[str, Any]:
-    """Form the focus dictionary."""
+) -> DrizzlepacFocus:
+    """Form the focus dictionary, before the verdict on the alignment."""
     values = np.array([value for value, _ in exposures])
-    stats = {
-        "mean": float(values.mean()), "std": float(values.std()), "min": float(values.min()),
-        "max": float(values.max()),
-    }  # fmt: skip
+    stats = FocusStatistics(mean=values.mean(), std=values.std(), min=values.min(), max=values.max())
     passed, z = evaluate_focus(product[0], stats)
-    return {
-        "exp": [value for value, _ in exposures], "prod": [product[0]], "stats": stats,
-        "exp_pos": exposures[-1][1],  # one place for all: each exposure overwrites that of the one before
-        "prod_pos": product[1], "expnames": list(rootnames), "passed": passed, "z": z,
-    }  # fmt: skip
+    return DrizzlepacFocus(
+        exp=[value for value, _ in exposures], prod=[product[0]], stats=stats,
+        exp_pos=exposures[-1][1],  # one place for all: each exposure overwrites that of the one before
+        prod_pos=product[1], expnames=list(rootnames), passed=passed, z=FocusDeviations(**z),
+        alignment_verified=False, alignment_quality=None,
+    )  # fmt: skip
 
 
-def evaluate_focus(product: float, stats: Mapping[str, float]) -> tuple[bool, dict[str, float]]:
+def evaluate_focus(product: float, stats: FocusStatistics) -> tuple[bool, dict[str, float]]:
     """Return whether a product's focus index passes, and the z-scores that decide: product, lowest, highest."""
-    mean, std = stats["mean"], stats["std"]
+    mean, std = stats.mean, stats.std
     lowest, highest = min(mean - 3 * std, FOCUS_TOLERANCE * mean), mean + 3 * std
     z = {
         "product": _score(product, mean, std),
@@ -197,7 +214,7 @@ def evaluate_focus(product: float, stats: Mapping[str, float]) -> tuple[bool, di
         "highest": _score(highest, mean, std),
     }
     # Of a NaN every comparison is False: std 0 passes anything (B2). Against the document's range of the singles: 3h-8.
-    return not (z["product"] < z["lowest"] or z["product"] > z["highest"] or std > stats["min"]), z
+    return not (z["product"] < z["lowest"] or z["product"] > z["highest"] or std > stats.min), z
 
 
 def _score(value: float, mean: float, std: float) -> float:
@@ -209,50 +226,55 @@ def _score(value: float, mean: float, std: float) -> float:
     return float(ndtri(ndtr((value - mean) / std))) if std > 0 else float("nan")
 
 
-def _overlap(product: Image, product_tiles: Tiles, single: Image, tiles: Tiles, weight: float) -> dict[str, Any]:
-    """Compare one exposure with the product; `stops` tells where drizzlepac would have raised an exception."""
-    region = single > 0
+#: What becomes of an exposure without data; a distance of NaN is none.
+_NO_DATA = OverlapExposure(
+    rootname="", xslice=None, yslice=None, focus=0.0, focus_pos=None, product_focus=0.0, product_focus_pos=None,
+    distance=None, hamming=None, similarity=None, stops="", num_sources=0, product_num_sources=0,
+)  # fmt: skip
+
+
+def _overlap(
+    rootname: str, product: Image, product_bounds: TileBounds, single: Image, bounds: TileBounds, weight: float
+) -> tuple[float, OverlapExposure]:
+    """Compare one exposure with the product; `stops` tells where drizzlepac would have raised an exception.
+
+    The distance is returned beside the row, which cannot hold a NaN.
+    """
+    region, row = single > 0, _NO_DATA.model_copy(update={"rootname": rootname})
     if not region.any():  # no data: -1, which passes any limit
-        return _nothing(-1.0, "")
+        return -1.0, row.model_copy(update={"distance": -1.0})
     # The region of the largest overlap is the whole frame: the footprints drawn are those of the single drizzles' WCS,
     # which is the product's (B10). Their slices leave out the last row and column. No exposure can lie outside, so the
     # fall-back to any overlap has the same region.
     region[-1], region[:, -1] = False, False
     rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
     if len(rows) == 0:
-        return _nothing(float("nan"), "data in the last row and column only")
+        return math.nan, row.model_copy(update={"stops": "data in the last row and column only"})
     # The stop is the last row and column that have data, and so leaves them out: once more.
     y, x = slice(int(rows[0]), int(rows[-1])), slice(int(columns[0]), int(columns[-1]))
-    focus, focus_pos = log_peak(single, region, OVERLAP_SIGMA, tiles)
-    product_focus, product_focus_pos = log_peak(product, region, OVERLAP_SIGMA, product_tiles)
-    entry = {
-        "xslice": [x.start, x.stop], "yslice": [y.start, y.stop], "focus": focus, "focus_pos": focus_pos,
-        "product_focus": product_focus, "product_focus_pos": product_focus_pos,
-    }  # fmt: skip
+    focus, place = log_peak(single, region, OVERLAP_SIGMA, bounds)
+    product_focus, product_place = log_peak(product, region, OVERLAP_SIGMA, product_bounds)
+    row = row.model_copy(update={
+        "xslice": [x.start, x.stop], "yslice": [y.start, y.stop], "focus": focus, "focus_pos": list(place),
+        "product_focus": product_focus, "product_focus_pos": list(product_place),
+    })  # fmt: skip
     # Pixels of the single that are not positive are 0 in both: half the sky, and with it half the noise.
     ours, theirs = (np.where(region[y, x], image[y, x], np.float32(0)) for image in (single, product))
     if ours.size == 0 or ours.max() < 0 or theirs.max() < 0:
         why = "data in one row or column only" if ours.size == 0 else "no background of a product below 0 everywhere"
-        return {**_nothing(float("nan"), why), **entry}
+        return math.nan, row.model_copy(update={"stops": why})
     found, product_found = _detect(ours), _detect(theirs)
     pixels = int(np.count_nonzero(found))
     with np.errstate(divide="ignore", invalid="ignore"):
         hamming = float(np.int64(np.count_nonzero(found != product_found)) / np.int64(pixels) * weight)
     index = similarity(ours, theirs)
-    return {
-        # A blurred exposure, or one of other stars, has the same flux: twice the similarity is nearly always the
-        # smaller, and hides what the Hamming distance sees (B1, 3h-11). A NaN here, of no source in either, stays.
-        **entry, "distance": min(hamming, index * 2.0), "hamming": hamming, "similarity": index, "stops": "",
-        "num_sources": int(ndimage.label(found)[1]), "product_num_sources": int(ndimage.label(product_found)[1]),
-    }  # fmt: skip
-
-
-def _nothing(distance: float, stops: str) -> dict[str, Any]:
-    return {
-        "distance": distance, "hamming": None, "similarity": None, "xslice": None, "yslice": None, "num_sources": 0,
-        "product_num_sources": 0, "focus": 0.0, "focus_pos": None, "product_focus": 0.0, "product_focus_pos": None,
-        "stops": stops,
-    }  # fmt: skip
+    # A blurred exposure, or one of other stars, has the same flux: twice the similarity is nearly always the smaller,
+    # and hides what the Hamming distance sees (B1, 3h-11). A NaN here, of no source in either, stays.
+    distance = min(hamming, index * 2.0)
+    return distance, OverlapExposure(**{
+        **dict(row), "distance": distance, "hamming": hamming, "similarity": index,
+        "num_sources": ndimage.label(found)[1], "product_num_sources": ndimage.label(product_found)[1],
+    })  # fmt: skip
 
 
 def _detect(image: Image) -> Mask:
@@ -277,13 +299,9 @@ def _detect(image: Image) -> Mask:
 def similarity(image: Image, reference: Image) -> float:
     """Return drizzlepac's similarity index: the difference of the net fluxes over that of the image.
 
-    Of the corner at pixel (0, 0) only, as large as the largest power of 2 that fits. Rebinning leaves sums as they are;
-    it is done here for the rounding. A negative net flux gives a negative index, which passes (B1, 3h-10, 3h-14).
-
-    Parameters
-    ----------
-    image, reference : ndarray of float32, shapes (ny, nx), which may differ
-        Finite.
+    Of the corner at pixel (0, 0) only, as large as the largest power of 2 that fits both, which are finite. Rebinning
+    leaves sums as they are; it is done here for the rounding. A negative net flux gives a negative index, which passes
+    (B1, 3h-10, 3h-14).
     """
     bits = int(min(*image.shape, *reference.shape)).bit_length() - 1
     window, factor = 2**bits, 4 if bits - 2 > 6 else 1
@@ -303,14 +321,14 @@ def _rebin(array: Image, factor: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(array)
 
 
-def read(product: str | Path, singles: str | Path) -> tuple[Image, list[Image], list[float], list[str]]:
-    """Read a candidate's product and singles bundle: the product, the singles, their exposure times and rootnames."""
+def read(product: str | Path, singles: str | Path) -> DrizzledImages:
+    """Read a candidate's product and singles bundle."""
     with fits.open(singles, memmap=False) as hdul:
         versions = sorted(hdu.header["EXTVER"] for hdu in hdul[1:] if hdu.name == "SCI")
         headers = [hdul["SCI", version].header for version in versions]
         images = [hdul["SCI", version].data.astype(np.float32) for version in versions]
     exptimes = [float(header["EXPTIME"]) for header in headers]
-    return read_product(product), images, exptimes, [str(header["ROOTNAME"]) for header in headers]
+    return DrizzledImages(read_product(product), images, exptimes, [str(header["ROOTNAME"]) for header in headers])
 
 
 def read_product(path: str | Path) -> Image:
@@ -319,50 +337,35 @@ def read_product(path: str | Path) -> Image:
         return hdul["SCI"].data.astype(np.float32)
 
 
-def matched(fit: Mapping[str, Any] | None) -> tuple[int, float]:
+def matched(fit: FitResult | None) -> tuple[int, float]:
     """Return what drizzlepac counts of a fit: sources matched in the first exposure, and their share of the catalogue.
 
-    Parameters
-    ----------
-    fit : mapping or None
-        The fit JSON of an a posteriori candidate; default and a priori have none, and drizzlepac -1 and 1 for them.
+    Default and a priori candidates have no fit, and drizzlepac -1 and 1 for them.
     """
     if fit is None:
         return -1, 1.0
-    number = int(fit["exposures"][0]["nmatches"])
-    return number, number / int(fit["reference"]["rows"])
+    number = fit.exposures[0].nmatches
+    return number, number / fit.reference.rows
 
 
 def assess(
     product: str | Path | None,
     singles: str | Path | None,
-    solution: Mapping[str, Any],
+    solution: Solution,
     instrument: str,
     detector: str,
     default_product: str | Path | None = None,
-    fit: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Return the content of drizzlepac.json for one candidate; of one that does not apply, its outcome only.
+    fit: FitResult | None = None,
+) -> DrizzlepacNumbers:
+    """Return what drizzlepac would say of one candidate; of one that does not apply, its outcome only.
 
-    Parameters
-    ----------
-    product, singles : path or None
-        Product and singles bundle; None for a candidate that does not apply.
-    solution : mapping
-        solution.json.
-    instrument, detector : str
-    default_product : path, optional
-        The default candidate's, for the others.
-    fit : mapping, optional
-        The fit that the a posteriori candidate is made of (`matched`).
+    `product` and `singles` are None for a candidate that does not apply; `default_product` is for the others than the
+    default, `fit` what the a posteriori candidate is made of.
     """
-    result = {"schema": "drizzlepac/1", **{key: solution[key] for key in ("candidate", "outcome", "reason")}}
-    if solution["outcome"] != "ok" or product is None or singles is None:
+    result = DrizzlepacNumbers(candidate=solution.candidate, outcome=solution.outcome, reason=solution.reason)
+    if solution.outcome != "ok" or product is None or singles is None:
         return result
-    image, images, exptimes, rootnames = read(product, singles)
-    number, fraction = matched(fit)
-    default = None if default_product is None else read_product(default_product)
     sigma = focus_sigma(instrument, detector)
-    return result | {
-        "sigma_px": sigma, **compute(image, images, exptimes, rootnames, sigma, default, number, fraction)
-    }  # fmt: skip
+    default = None if default_product is None else read_product(default_product)
+    found = compute(read(product, singles), sigma, default, *matched(fit))
+    return result.model_copy(update={"sigma_px": sigma, **vars(found)})

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz.verification.frames import Frames, Image, Mask, Single, eroded, noise, source_response
+from snakedriz.verification.frames import Frames, Image, Mask, SingleDrizzle, eroded, noise, source_response
 
 Array = NDArray[np.float64]
 _HALF = 5  # px: half the side of a star's stamp, 2.5 FWHM of HST's PSF
@@ -21,45 +21,31 @@ _GRID = np.mgrid[-_HALF : _HALF + 1, -_HALF : _HALF + 1]
 
 
 @dataclass(frozen=True)
-class Stars:
-    """The sources of one image, brightest first.
+class FrameStars:
+    """The sources of one image, n of them, brightest first."""
 
-    Attributes
-    ----------
-    positions : array, shape (n, 2)
-        Centroids x, y in the frame (px, from 0).
-    places : integer array, shape (n, 2)
-        The pixels (x, y) of the image or mosaic that they were found at.
-    touched : boolean array, shape (n,)
-        Whether the CR step flagged something there.
-    chips : integer array, shape (n,)
-        EXTVER of the chip, 0 where unknown.
-    """
-
-    positions: Array
-    places: NDArray[np.intp]
-    touched: NDArray[np.bool_]
-    chips: NDArray[np.intp]
+    positions: Array  # shape (n, 2): centroids x, y in the frame, px from 0
+    places: NDArray[np.intp]  # shape (n, 2): the pixels (x, y) of the image or mosaic that they were found at
+    touched: NDArray[np.bool_]  # whether the CR step flagged something there
+    chips: NDArray[np.intp]  # EXTVER of the chip, 0 where unknown
 
     def __len__(self) -> int:
         return len(self.positions)
 
-    def of_chip(self, chip: int) -> Stars:
+    def of_chip(self, chip: int) -> FrameStars:
         """Return the sources of one chip."""
         here = self.chips == chip
-        return Stars(self.positions[here], self.places[here], self.touched[here], self.chips[here])
+        return FrameStars(self.positions[here], self.places[here], self.touched[here], self.chips[here])
 
 
 def find(
     image: Image, covered: Mask, settings: Mapping[str, Any], touched: Mask | None = None
 ) -> tuple[Array, NDArray[np.intp]]:
-    """Find star-like sources in an image.
+    """Find star-like sources in a sky-subtracted image, which may have cosmic rays in it.
 
     Parameters
     ----------
-    image : ndarray of float32, shape (ny, nx)
-        Sky-subtracted; cosmic rays may be in it.
-    covered : ndarray of bool, shape (ny, nx)
+    image, covered : ndarrays of float32 and bool, shape (ny, nx)
     settings : mapping
         `log_sigma_px`, and of `registration`: `detect_nsigma`, `star_share`, `most_stars`.
     touched : ndarray of bool, optional
@@ -68,10 +54,8 @@ def find(
 
     Returns
     -------
-    positions : array, shape (n, 2)
-        Centroids x, y (px, from 0), brightest first; those that were flagged after all others.
-    places : integer array, shape (n, 2)
-        The pixels (x, y) they were found at.
+    positions, places : arrays of float and integers, shape (n, 2)
+        Centroids x, y (px, from 0) and the pixels they were found at, brightest first; those that were flagged last.
 
     Notes
     -----
@@ -123,15 +107,15 @@ def _peak(image: Image, x: NDArray[np.intp], y: NDArray[np.intp]) -> Array:
     return np.asarray(np.max([image[y + dy, x + dx] for dy, dx in _CORE], axis=0) - _sky(image, x, y), dtype=float)
 
 
-def of_single(single: Single, frames: Frames, settings: Mapping[str, Any]) -> Stars:
+def of_single(single: SingleDrizzle, frames: Frames, settings: Mapping[str, Any]) -> FrameStars:
     """Return the sources of a single drizzle, positions in the frame."""
     positions, places = find(single.image, single.covered, settings, single.touched)
     x, y = places.T
     chips = single.chips[y, x] if single.chips.size else np.zeros(len(x))
-    return Stars(frames.tiles.to_frame(positions), places, single.touched[y, x], chips.astype(np.intp))
+    return FrameStars(frames.regions.to_frame(positions), places, single.touched[y, x], chips.astype(np.intp))
 
 
-def of_frames(frames: Frames, settings: Mapping[str, Any]) -> list[Stars]:
+def of_frames(frames: Frames, settings: Mapping[str, Any]) -> list[FrameStars]:
     """Return the sources of every single drizzle (`of_single`)."""
     return frames.each(lambda single: of_single(single, frames, settings), frames.singles)
 
@@ -165,18 +149,10 @@ def _window(centre: Array) -> Array:
 
 
 def widths(stamps: Array) -> Array:
-    """Widths of stars from their second moments under a Gaussian window.
+    """Gaussian sigmas (px) of stars within 2 px of the middle of sky-subtracted stamps (n, 11, 11).
 
-    Parameters
-    ----------
-    stamps : array, shape (n, 11, 11)
-        Sky-subtracted, the star within 2 px of the middle.
-
-    Returns
-    -------
-    array, shape (n,)
-        Gaussian sigma (px); NaN where the moments are not those of a star. The window is taken out:
-        1/sigma^2 = 1/m^2 - 1/window^2, m^2 the windowed second moment per axis.
+    From second moments under a Gaussian window, which is taken out: 1/sigma^2 = 1/m^2 - 1/window^2, m^2 the windowed
+    second moment per axis. NaN where the moments are not those of a star.
     """
     centre, good = centroids(stamps)
     weight = stamps * _window(centre)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from snakedriz.drizzle.singles import CHIP_SHIFT, COVERED, CR_TOUCHED
-from snakedriz.verification import sampled_regions as tiles_
+from snakedriz.verification.sampled_regions import CELL, MOST, SampledRegions, choose
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -25,72 +25,37 @@ _R = TypeVar("_R")
 
 
 @dataclass
-class Single:
-    """The single drizzle of one exposure.
-
-    Attributes
-    ----------
-    rootname : str
-    exptime : float
-        s.
-    image : ndarray of float32, shape (ny, nx)
-        Electrons/s, sky-subtracted; 0 where not covered.
-    covered, touched : ndarray of bool, shape (ny, nx)
-        Where the exposure has data, and where a pixel that the CR step flagged contributed.
-    chips : ndarray of uint8, shape (ny, nx)
-        EXTVER of the SCI extension that the data come from, 0 where it is not known or they come from several.
-    flagged, pixels : int
-        Detector pixels that the CR step flagged, and detector pixels, of all chips.
-    others : ndarray of float32, shape (ny, nx)
-        The other exposures combined (`of_others`).
-    others_covered : ndarray of bool, shape (ny, nx)
-    response : ndarray of float32, shape (ny, nx)
-        `source_response` of the image with the flagged pixels lowered to those of `others`: as free of cosmic rays
-        as can be, and without holes that a filter would see as edges. Flagged pixels below `others` stay: where a
-        displaced exposure lacks a star of the others, it must not be given one.
-    """
+class SingleDrizzle:
+    """The single drizzle of one exposure; images and masks of shape (ny, nx)."""
 
     rootname: str
-    exptime: float
-    image: Image
-    covered: Mask
-    touched: Mask
+    exptime: float  # s
+    image: Image  # electrons/s, sky-subtracted; 0 where not covered
+    covered: Mask  # where the exposure has data
+    touched: Mask  # where a pixel that the CR step flagged contributed
+    #: EXTVER of the SCI extension that the data come from, 0 where it is not known or they come from several.
     chips: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), np.uint8))
-    flagged: int = 0
-    pixels: int = 0
-    others: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    flagged: int = 0  # detector pixels that the CR step flagged, of all chips
+    pixels: int = 0  # detector pixels of all chips
+    others: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))  # combined (`of_others`)
     others_covered: Mask = field(default_factory=lambda: np.empty((0, 0), bool))
+    #: `source_response` of the image with the flagged pixels lowered to those of `others`: as free of cosmic rays as
+    #: can be, and without holes that a filter would see as edges. Flagged pixels below `others` stay: where a displaced
+    #: exposure lacks a star of the others, it must not be given one.
     response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
 
 @dataclass
 class Frames:
-    """Product and singles of one candidate on one pixel grid: the whole frame, or the mosaic of its tiles.
+    """Product and singles of one candidate on one pixel grid: the whole frame, or the mosaic of its tiles."""
 
-    Attributes
-    ----------
-    product : ndarray of float32, shape (ny, nx)
-        Electrons/s; 0 where not covered.
-    covered : ndarray of bool, shape (ny, nx)
-        Where the product has weight.
-    singles : list of Single
-    scale : float
-        arcsec per pixel.
-    response : ndarray of float32, shape (ny, nx)
-        `source_response` of the product.
-    tiles : Tiles
-        What part of the frame the images show.
-    threads : int
-        How many threads work on the exposures; the result does not depend on it.
-    """
-
-    product: Image
-    covered: Mask
-    singles: list[Single] = field(default_factory=list)
-    scale: float = 1.0
-    response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    tiles: tiles_.Tiles = field(default_factory=lambda: tiles_.Tiles((0, 0)))
-    threads: int = 1
+    product: Image  # shape (ny, nx), electrons/s; 0 where not covered
+    covered: Mask  # where the product has weight
+    singles: list[SingleDrizzle] = field(default_factory=list)
+    scale: float = 1.0  # arcsec per pixel
+    response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))  # `source_response` of the product
+    regions: SampledRegions = field(default_factory=lambda: SampledRegions((0, 0)))  # what part the images show
+    threads: int = 1  # that work on the exposures; the result does not depend on it
 
     def each(self, function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
         """Apply a function to exposures, in as many threads as there are, and return the results in order."""
@@ -109,14 +74,14 @@ class Frames:
 
 
 def read_product(
-    path: str | Path, tiles: tiles_.Tiles | None = None, offset: tuple[int, int] = (0, 0)
+    path: str | Path, regions: SampledRegions | None = None, offset: tuple[int, int] = (0, 0)
 ) -> tuple[Image, Mask, float]:
     """Read a product, or tiles of it.
 
     Parameters
     ----------
     path : path
-    tiles : Tiles, optional
+    regions : SampledRegions, optional
         Which part; the whole frame without.
     offset : (int, int)
         (y, x) of the tiles in this frame less that in the frame they were chosen on.
@@ -128,7 +93,7 @@ def read_product(
     """
     with fits.open(path, memmap=True) as hdul:
         data = hdul["SCI"].data
-        part = tiles or tiles_.Tiles(data.shape)
+        part = regions or SampledRegions(data.shape)
         image = part.cut(data, offset).astype(np.float32, copy=False)
         covered = np.isfinite(image) & (part.cut(hdul["WHT"].data, offset) > 0)
         scale = float(np.mean(proj_plane_pixel_scales(WCS(hdul["SCI"].header)))) * 3600.0
@@ -142,14 +107,7 @@ def read_product(
 
 
 def source_response(image: Image, sigma: float) -> Image:
-    """Return -LoG of an image (same units): positive on sources of about the PSF's size.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (ny, nx)
-    sigma : float
-        Width of the Gaussian, px.
-    """
+    """Return -LoG of an image, `sigma` px wide (same units): positive on sources of about the PSF's size."""
     return -ndimage.gaussian_laplace(image, sigma, output=np.float32, truncate=4.0)
 
 
@@ -172,11 +130,7 @@ def prepare(frames: Frames, sigma: float) -> Frames:
 def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
     """Read the product and the singles bundle of a candidate: all of a small frame, tiles of a large one.
 
-    Parameters
-    ----------
-    product, singles : path
-    threads : int
-        For reading and for all that is measured afterwards.
+    `threads` are for reading and for all that is measured afterwards.
     """
     with fits.open(singles, memmap=True) as hdul:
         versions = sorted(h.header["EXTVER"] for h in hdul[1:] if h.name == "SCI")
@@ -184,37 +138,37 @@ def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
         few = versions[:: -(-len(versions) // 4)]
         data = [(hdul["SCI", v].data, hdul["MASK", v].data) for v in versions]
         shape = data[0][0].shape
-        part = tiles_.Tiles(shape)
+        part = SampledRegions(shape)
         found = Frames(np.empty((0, 0), np.float32), np.empty((0, 0), bool), threads=threads)
-        if shape[0] * shape[1] > tiles_.MOST * tiles_.CELL**2:
+        if shape[0] * shape[1] > MOST * CELL**2:
 
             def whole(version: int) -> tuple[Image, Mask]:
                 image = hdul["SCI", version].data.astype(np.float32)
                 image[~np.isfinite(image)] = 0
                 return image, (hdul["MASK", version].data & COVERED) > 0
 
-            part = tiles_.choose(shape, *zip(*found.each(whole, few), strict=True))
+            part = choose(shape, *zip(*found.each(whole, few), strict=True))
 
-        def one(version: int) -> Single:
+        def one(version: int) -> SingleDrizzle:
             header, mask = hdul["SCI", version].header, part.cut(hdul["MASK", version].data)
             image = part.cut(hdul["SCI", version].data).astype(np.float32, copy=False)
             has = ((mask & COVERED) > 0) & np.isfinite(image)
             image[~has] = 0
             part.close_seams(has)
-            return Single(
+            return SingleDrizzle(
                 str(header["ROOTNAME"]), float(header["EXPTIME"]), image, has, (mask & CR_TOUCHED) > 0,
                 (mask >> CHIP_SHIFT).astype(np.uint8), int(header["CRFLAGS"]), int(header["NPIXELS"]),
             )  # fmt: skip
 
         found.singles = found.each(one, versions)
         del data
-    found.tiles = part
+    found.regions = part
     found.product, found.covered, found.scale = read_product(product, part)
     part.close_seams(found.covered)
     return found
 
 
-def of_others(singles: Sequence[Single], index: int) -> tuple[Image, Mask]:
+def of_others(singles: Sequence[SingleDrizzle], index: int) -> tuple[Image, Mask]:
     """Combine other singles so that cosmic rays drop out: the reference that an exposure is compared with.
 
     Three images give their median, two their minimum, per pixel, by how many of them cover it; a cosmic ray is

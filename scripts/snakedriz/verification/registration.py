@@ -7,18 +7,28 @@ themselves are correlated with the combination of the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snakedriz.alignment import matching
-from snakedriz.statistics import factor, shift_error
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.verification import (
+    ChipRegistration,
+    ExposureRegistration,
+    LinearTerms,
+    MeasuredShift,
+    Registration,
+    ShiftInMas,
+)
+from snakedriz.statistics import factor
 from snakedriz.verification import correlation
-from snakedriz.verification.frame_stars import Stars
+from snakedriz.verification.frame_stars import FrameStars
 from snakedriz.verification.frames import Frames
 
 Array = NDArray[np.float64]
@@ -32,35 +42,17 @@ _MOST_PARTNERS = 7  # exposures that one is compared with: those it overlaps bes
 
 @dataclass(frozen=True)
 class Trend:
-    """Mean shift of a list of differences, with the linear trend (one rotation, one scale) about its middle.
+    """Mean shift of a list of differences, with the linear trend (one rotation, one scale) about its middle."""
 
-    Attributes
-    ----------
-    shift, error : arrays, shape (2,)
-        Of x and y (px); standard error, without systematics.
-    freedom : int
-        Degrees of freedom of the error.
-    rotation, scale : float
-        rad, and as a factor; 0 and 1 where they were not fitted.
-    slope_error : float
-        Standard error of rotation (rad) and of scale; NaN where they were not fitted.
-    radius : float
-        Root mean square distance of the sources from their middle (px).
-    middle : array, shape (2,)
-        Of the sources (px).
-    used : ndarray of bool
-        Rows that were not clipped.
-    """
-
-    shift: Array
-    error: Array
-    freedom: int
-    rotation: float
-    scale: float
-    slope_error: float
-    radius: float
-    middle: Array
-    used: NDArray[np.bool_]
+    shift: Array  # x, y, px
+    error: Array  # standard error of the shift, without systematics
+    freedom: int  # degrees of freedom of the error
+    rotation: float  # rad; 0 where it was not fitted
+    scale: float  # 1 where it was not fitted
+    slope_error: float  # standard error of rotation (rad) and of scale; NaN where they were not fitted
+    radius: float  # root mean square distance of the sources from their middle, px
+    middle: Array  # of the sources: x, y, px
+    used: NDArray[np.bool_]  # rows that were not clipped
 
     def at(self, positions: Array) -> Array:
         """Return the shift at positions (n, 2), px."""
@@ -98,13 +90,41 @@ def trend(positions: Array, difference: Array, linear: bool) -> Trend:
     )  # fmt: skip
 
 
-def _shift(shift: Array, error: Array, freedom: float, floor: float) -> dict[str, Any]:
+def _shift(shift: Array, error: Array, freedom: float, floor: float) -> MeasuredShift:
     """Return a shift with its 68 % and 95 % half-widths, the systematic floor (1 sigma, px) in quadrature."""
-    out: dict[str, Any] = {"dx": float(shift[0]), "dy": float(shift[1])}
-    for suffix, sigmas in (("", 1.0), ("95", 1.959964)):
-        widths = np.hypot(factor(sigmas, freedom) * error, sigmas * floor)
-        out |= {f"dx_err{suffix}": float(widths[0]), f"dy_err{suffix}": float(widths[1])}
-    return {**out, "freedom": float(freedom)}
+    widths, widths95 = (np.hypot(factor(sigmas, freedom) * error, sigmas * floor) for sigmas in (1.0, 1.959964))
+    return MeasuredShift(
+        dx=shift[0], dy=shift[1], dx_err=widths[0], dy_err=widths[1], dx_err95=widths95[0], dy_err95=widths95[1],
+        freedom=float(freedom),
+    )  # fmt: skip
+
+
+def _in_mas(shift: MeasuredShift, scale: float) -> ShiftInMas:
+    lengths = {name: value for name, value in shift if name != "freedom"}
+    return ShiftInMas(**{f"{name}_mas": None if x is None else x * scale * 1e3 for name, x in lengths.items()})
+
+
+def displacement(row: ExposureRegistration | ChipRegistration) -> tuple[float, float] | None:
+    """Return the total displacement of an exposure or chip and half of its 2-sigma error, px; None if not measured.
+
+    The mean shift, and what rotation and scale add, in quadrature.
+    """
+    if row.dx is None or row.dy is None or row.dx_err is None or row.dy_err is None or row.freedom is None:
+        return None
+    field, field_err = (row.field, row.field_err) if isinstance(row, ExposureRegistration) else (None, None)
+    error = math.hypot(row.dx_err, row.dy_err, field_err or 0.0)
+    return (
+        math.hypot(row.dx, row.dy, field or 0.0), error * factor(2.0, row.freedom) / factor(1.0, row.freedom) / 2.0
+    )  # fmt: skip
+
+
+def displacements(exposure: ExposureRegistration) -> Iterator[tuple[float, float, str]]:
+    """Yield what was measured of an exposure and of each of its chips: `displacement` and name."""
+    chips = [(f"{exposure.rootname} chip {chip.extver}", chip) for chip in exposure.chips]
+    rows: list[tuple[str, ExposureRegistration | ChipRegistration]] = [(exposure.rootname, exposure), *chips]
+    for name, row in rows:
+        if (found := displacement(row)) is not None:
+            yield (*found, name)
 
 
 def _overlaps(frames: Frames) -> NDArray[np.float64]:
@@ -137,7 +157,7 @@ def _match(own: Array, other: Array, options: Mapping[str, Any]) -> matching.Mat
 
 
 def _matches(
-    lists: Sequence[Stars], partners: Sequence[Sequence[int]], options: Mapping[str, Any], frames: Frames
+    lists: Sequence[FrameStars], partners: Sequence[Sequence[int]], options: Mapping[str, Any], frames: Frames
 ) -> Matches:
     """Match the sources of every pair of exposures that is compared, from the one to the other and back."""
     pairs = [(i, j) for i, j in combinations(range(len(lists)), 2) if j in partners[i] or i in partners[j]]
@@ -167,15 +187,8 @@ def _differences(
     """Position of each source less that in the other exposures, NaN where none has it; and the largest significance.
 
     Shift and rotation are the median over the exposures of those against each: one displaced exposure among the
-    others does not move them. Sources add what they differ by from those, averaged.
-
-    Parameters
-    ----------
-    positions : array, shape (n, 2)
-        An exposure's own.
-    found : sequence of (Pairs, array)
-        Pairs with each of the others, and the others' positions.
-    options : mapping
+    others does not move them. Sources add what they differ by from those, averaged. `positions`, shape (n, 2), are an
+    exposure's own, `found` its pairs with each of the others and the others' positions.
     """
     least = int(options["least_stars"])
     trends, total, number, significance = [], np.zeros(positions.shape), np.zeros(len(positions)), 0.0
@@ -196,8 +209,9 @@ def _differences(
 
 
 def _by_sources(
-    lists: Sequence[Stars], partners: Sequence[int], matches: Matches, index: int, options: Mapping[str, Any]
-) -> dict[str, Any] | None:
+    frames: Frames, lists: Sequence[FrameStars], partners: Sequence[int], matches: Matches, index: int,
+    options: Mapping[str, Any],
+) -> ExposureRegistration | None:  # fmt: skip
     """Shift from matched sources, None where there are too few of them."""
     own = lists[index]
     pairs = [(matches[index, other], lists[other].positions) for other in partners]
@@ -209,22 +223,22 @@ def _by_sources(
     n = int(found.used.sum())
     if n < int(options["least_stars"]):
         return None
+    shift = _shift(found.shift, _OF_MEDIAN[len(partners)] * found.error, found.freedom, float(options["floor_px"]))
     linear = np.isfinite(found.slope_error)
     spread = factor(1.0, found.freedom) * found.slope_error
-    return {
-        **_UNMEASURABLE,
-        "method": "sources", "nmatches": n, "significance": significance, "flagged_share": flagged_share,
-        **_shift(found.shift, _OF_MEDIAN[len(partners)] * found.error, found.freedom, float(options["floor_px"])),
-        "rotation_deg": float(np.degrees(found.rotation)) if linear else None,
-        "rotation_deg_err": float(np.degrees(spread)) if linear else None,
-        "scale": found.scale if linear else None, "scale_err": float(spread) if linear else None,
-        "field": float(np.hypot(found.rotation, found.scale - 1.0)) * found.radius if linear else 0.0,
-        "field_err": float(spread) * found.radius * np.sqrt(2.0) if linear else 0.0,
-        "chips": _by_chip(own, [lists[other] for other in partners], options),
-    }  # fmt: skip
+    return ExposureRegistration(
+        rootname=frames.singles[index].rootname, method="sources", nmatches=n, significance=significance,
+        flagged_share=flagged_share, **dict(shift), **dict(_in_mas(shift, frames.scale)),
+        rotation_deg=float(np.degrees(found.rotation)) if linear else None,
+        rotation_deg_err=float(np.degrees(spread)) if linear else None,
+        scale=found.scale if linear else None, scale_err=float(spread) if linear else None,
+        field=float(np.hypot(found.rotation, found.scale - 1.0)) * found.radius if linear else 0.0,
+        field_err=float(spread) * found.radius * np.sqrt(2.0) if linear else 0.0,
+        chips=_by_chip(own, [lists[other] for other in partners], options, frames.scale),
+    )  # fmt: skip
 
 
-def _rows(own: Stars, difference: Array, options: Mapping[str, Any]) -> tuple[NDArray[np.intp], float]:
+def _rows(own: FrameStars, difference: Array, options: Mapping[str, Any]) -> tuple[NDArray[np.intp], float]:
     """Return the sources to use, and the share of the matched ones that the CR step flagged.
 
     A ray beside a star pulls its centroid; but where the CR step took the stars themselves, they are what counts.
@@ -237,13 +251,15 @@ def _rows(own: Stars, difference: Array, options: Mapping[str, Any]) -> tuple[ND
     return (clean if len(clean) >= max(int(options["least_stars"]), 0.5 * len(rows)) else rows), share
 
 
-def _by_chip(own: Stars, others: Sequence[Stars], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _by_chip(
+    own: FrameStars, others: Sequence[FrameStars], options: Mapping[str, Any], scale: float
+) -> list[ChipRegistration]:
     """Shift of each chip where the exposure has several: a chip can be off by itself (a stale WCS).
 
     Its sources are matched by themselves: those of the other chip would have the offset between the two clipped.
     """
     chips = sorted({int(chip) for chip in own.chips} - {0})
-    out: list[dict[str, Any]] = []
+    out: list[ChipRegistration] = []
     for chip in chips if len(chips) > 1 else ():
         mine = own.of_chip(chip)
         found = [_match(mine.positions, other.positions, options) for other in others]
@@ -253,86 +269,75 @@ def _by_chip(own: Stars, others: Sequence[Stars], options: Mapping[str, Any]) ->
         ]
         difference, _ = _differences(mine.positions, pairs, options)
         rows, _ = _rows(mine, difference, options)
-        if len(rows) < int(options["least_stars"]):
-            nothing = dict.fromkeys(("dx", "dy", "dx_err", "dy_err", "dx_err95", "dy_err95", "freedom"))
-            out.append({"extver": chip, "nmatches": len(rows), **nothing})
-            continue
-        line = trend(mine.positions[rows], difference[rows], False)
-        error = _OF_MEDIAN[len(others)] * line.error
-        shift = _shift(line.shift, error, line.freedom, float(options["floor_px"]))
-        out.append({"extver": chip, "nmatches": int(line.used.sum()), **shift})
+        number, shift = len(rows), _NO_SHIFT
+        if number >= int(options["least_stars"]):
+            line = trend(mine.positions[rows], difference[rows], False)
+            error = _OF_MEDIAN[len(others)] * line.error
+            shift = _shift(line.shift, error, line.freedom, float(options["floor_px"]))
+            number = int(line.used.sum())
+        out.append(ChipRegistration(extver=chip, nmatches=number, **dict(shift), **dict(_in_mas(shift, scale))))
     return out
 
 
-def _by_correlation(frames: Frames, index: int, options: Mapping[str, Any]) -> dict[str, Any] | None:
+def _by_correlation(frames: Frames, index: int, options: Mapping[str, Any]) -> ExposureRegistration | None:
     """Shift from cross-correlation with the others combined; None where that shows nothing."""
     single = frames.singles[index]
     both = single.covered & single.others_covered
     found = correlation.measure(single.image, single.others, both, options)
     if found is None:
         return None
-    return {
-        **_UNMEASURABLE, "method": "correlation", "nmatches": found.patches, "significance": found.contrast,
-        **_shift(found.shift, found.error, found.freedom, float(options["correlation_floor_px"])),
-    }  # fmt: skip
+    shift = _shift(found.shift, found.error, found.freedom, float(options["correlation_floor_px"]))
+    return ExposureRegistration(
+        rootname=single.rootname, method="correlation", nmatches=found.patches, significance=found.contrast,
+        flagged_share=None, **dict(shift), **dict(_in_mas(shift, frames.scale)), **dict(_NO_TERMS),
+    )  # fmt: skip
 
 
-_UNMEASURABLE: dict[str, Any] = {
-    "method": "unmeasurable", "nmatches": 0, "significance": None, "flagged_share": None, "dx": None, "dy": None,
-    "dx_err": None, "dy_err": None, "dx_err95": None, "dy_err95": None, "freedom": None, "rotation_deg": None,
-    "rotation_deg_err": None, "scale": None, "scale_err": None, "field": None, "field_err": None, "chips": [],
-}  # fmt: skip
+_NO_SHIFT = MeasuredShift(dx=None, dy=None, dx_err=None, dy_err=None, dx_err95=None, dy_err95=None, freedom=None)
+_NO_TERMS = LinearTerms(
+    rotation_deg=None, rotation_deg_err=None, scale=None, scale_err=None, field=None, field_err=None, chips=()
+)
 
 
-def measure(frames: Frames, lists: Sequence[Stars], settings: Mapping[str, Any]) -> dict[str, Any]:
+def _unmeasured(rootname: str, method: Literal["unmeasurable", "no overlap"]) -> ExposureRegistration:
+    return ExposureRegistration(
+        rootname=rootname, method=method, nmatches=0, significance=None, flagged_share=None, **dict(_NO_SHIFT),
+        **dict(_in_mas(_NO_SHIFT, 1.0)), **dict(_NO_TERMS),
+    )  # fmt: skip
+
+
+def _error(row: ExposureRegistration) -> float:
+    """Half of the 2-sigma error of a displacement, px; infinite where it was not measured."""
+    found = displacement(row)
+    return math.inf if found is None else found[1]
+
+
+def measure(frames: Frames, lists: Sequence[FrameStars], settings: Mapping[str, Any]) -> Registration:
     """Measure the shift of every exposure against the others.
 
-    Parameters
-    ----------
-    frames : Frames
-        Prepared (`frames.prepare`).
-    lists : sequence of Stars
-        Sources of each single (`stars.of_frames`).
-    settings : mapping
-        `log_sigma_px`, and the block `registration`.
-
-    Returns
-    -------
-    dict
-        `exposures`: per exposure rootname; method ("sources", "correlation", "unmeasurable", or "no overlap" with any
-        other exposure); number of sources or patches; dx, dy, the exposure less the median of the others, with the
-        half-widths of their 68 % (dx_err) and 95 % (dx_err95) intervals (px, along the axes of the drizzled frame),
-        the same in mas; rotation (deg) and scale with 68 % errors; `field`, the root mean square displacement (px)
-        that rotation and scale add over the sources; the same shift for each of its `chips`, where it has several.
+    `frames` are prepared, `lists` the sources of each single (`frame_stars.of_frames`); `settings` has `log_sigma_px`
+    and the block `registration`.
     """
     options = settings["registration"]
     limit = float(options["limit_px"])
     partners = _partners(frames)
     matches = _matches(lists, partners, options, frames)
 
-    def one(index: int) -> dict[str, Any]:
+    def one(index: int) -> ExposureRegistration:
+        rootname = frames.singles[index].rootname
         if not partners[index]:
-            return {**_UNMEASURABLE, "method": "no overlap"}
-        sources = _by_sources(lists, partners[index], matches, index, options)
-        if sources is not None and 2.0 * shift_error(sources)[1] <= limit:
+            return _unmeasured(rootname, "no overlap")
+        sources = _by_sources(frames, lists, partners[index], matches, index, options)
+        if sources is not None and 2.0 * _error(sources) <= limit:
             return sources
         # Few or broad sources: their correlation may know better.
-        tiles = _by_correlation(frames, index, options)
-        both = [found for found in (sources, tiles) if found is not None]
-        return min(both, key=lambda found: shift_error(found)[1], default=dict(_UNMEASURABLE))
+        both = [found for found in (sources, _by_correlation(frames, index, options)) if found is not None]
+        return min(both, key=_error, default=_unmeasured(rootname, "unmeasurable"))
 
-    exposures = []
-    for single, found in zip(frames.singles, frames.each(one, range(len(lists))), strict=True):
-        for row in (found, *found["chips"]):
-            row |= {f"{k}_mas": None if row[k] is None else row[k] * frames.scale * 1e3 for k in _LENGTHS}
-        exposures.append({"rootname": single.rootname, **found})
-    return {"exposures": exposures, "scale_arcsec": frames.scale}
+    return Registration(exposures=frames.each(one, range(len(lists))), scale_arcsec=frames.scale)
 
 
-_LENGTHS = ("dx", "dy", "dx_err", "dy_err", "dx_err95", "dy_err95")
-
-
-def check(measured: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def check(measured: Registration, settings: Mapping[str, Any]) -> Check:
     """Judge the worst exposure or chip: its shift may exceed `limit_px` by no more than two of its errors (95 %).
 
     The shift is that of the mean with the displacement that rotation and scale add. An exposure that cannot be
@@ -340,35 +345,26 @@ def check(measured: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str,
     (None). An exposure that overlaps no other can smear nothing, and does not count.
     """
     options = settings["registration"]
-    worst, unknown, apart = None, [], []
-    for exposure in measured["exposures"]:
-        name = exposure["rootname"]
-        if exposure["method"] == "no overlap":
-            apart.append(name)
-            continue
-        if exposure["dx"] is None or shift_error(exposure)[1] > float(options["max_error_px"]):
-            unknown.append(name)
-        chips = [(f"{name} chip {chip['extver']}", chip) for chip in exposure.get("chips", [])]
-        for label, row in [(name, exposure), *chips]:
-            if row["dx"] is None:
-                continue
-            shift, error = shift_error(row)
-            limit = float(options["limit_px"]) + 2.0 * error
-            if worst is None or shift - limit > worst[0] - worst[1]:
-                worst = (shift, limit, label)
+    compared = [exposure for exposure in measured.exposures if exposure.method != "no overlap"]
+    apart = [exposure.rootname for exposure in measured.exposures if exposure.method == "no overlap"]
+    unknown = [exposure.rootname for exposure in compared if _error(exposure) > float(options["max_error_px"])]
     note = "; ".join(
         f"{word}: {', '.join(names)}"
         for word, names in (("unmeasurable", unknown), ("overlaps no other exposure", apart)) if names
     )  # fmt: skip
-    if worst is None:
+    found = [
+        (shift, float(options["limit_px"]) + 2.0 * error, name)
+        for exposure in compared for shift, error, name in displacements(exposure)
+    ]  # fmt: skip
+    if not found:
         return _check(None, None, None, note)
-    failed = worst[0] > worst[1]
-    note = "; ".join(filter(None, [f"worst: {worst[2]}", note]))
-    return _check(worst[0], worst[1], False if failed else (None if unknown else True), note)
+    shift, limit, name = max(found, key=lambda row: row[0] - row[1])
+    failed = shift > limit
+    note = "; ".join(filter(None, [f"worst: {name}", note]))
+    return _check(shift, limit, False if failed else (None if unknown else True), note)
 
 
-def _check(value: float | None, limit: float | None, passed: bool | None, note: str) -> dict[str, Any]:
-    return {
-        "name": "registration", "value": value, "limit": limit, "unit": "px", "passed": passed,
-        "policy": ["measured"], "note": note,
-    }  # fmt: skip
+def _check(value: float | None, limit: float | None, passed: bool | None, note: str) -> Check:
+    return Check(
+        name="registration", value=value, limit=limit, unit="px", passed=passed, policy=["measured"], note=note
+    )

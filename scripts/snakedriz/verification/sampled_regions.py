@@ -24,18 +24,11 @@ _ENOUGH = 40  # blocks with sources; more of them (a nebula, a saturated star) m
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """The tiles of a frame, or the whole frame where `corners` is empty.
+class SampledRegions:
+    """The tiles of a frame, or the whole frame where `corners` is empty."""
 
-    Attributes
-    ----------
-    shape : (int, int)
-        (ny, nx) of the frame.
-    corners : tuple of (int, int)
-        (y, x) of the first pixel of each tile's core; tiles lie side by side in the mosaic in this order.
-    """
-
-    shape: tuple[int, int]
+    shape: tuple[int, int]  # (ny, nx) of the frame
+    #: (y, x) of the first pixel of each tile's core; tiles lie side by side in the mosaic in this order.
     corners: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -51,19 +44,10 @@ class Tiles:
         ]
 
     def cut(self, frame: NDArray[Any], offset: tuple[int, int] = (0, 0)) -> NDArray[Any]:
-        """Cut the tiles out of a frame.
+        """Cut the tiles out of a frame (ny, nx) of any byte order; a memory map is read only where tiles lie.
 
-        Parameters
-        ----------
-        frame : ndarray, shape (ny, nx)
-            Of any byte order; a memory map is read only where tiles lie.
-        offset : (int, int)
-            Added to the tiles' (y, x): for a frame whose grid is shifted against the one that they were chosen on.
-
-        Returns
-        -------
-        ndarray
-            The mosaic in native byte order, 0 where tiles reach beyond the frame; a copy.
+        `offset` is added to the tiles' (y, x): for a frame whose grid is shifted against the one that they were chosen
+        on. Returns a copy, the mosaic in native byte order, 0 where tiles reach beyond the frame.
         """
         dtype = frame.dtype.newbyteorder("=")
         if not self.corners:
@@ -110,13 +94,11 @@ def _blocks(frame: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(rows.reshape(ny, nx, _BLOCK).max(axis=2))
 
 
-def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequence[NDArray[Any]]) -> Tiles:
-    """Choose the tiles of a frame by what at least two of its exposures show.
+def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequence[NDArray[Any]]) -> SampledRegions:
+    """Choose the tiles of a frame of a shape by what at least two of its exposures show.
 
     Parameters
     ----------
-    shape : (int, int)
-        Of the frame.
     images : sequence of ndarrays of float32
         Single drizzles, 0 where an exposure has no data. One in which most stars were flagged as cosmic rays in the
         product still has them.
@@ -125,11 +107,11 @@ def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequ
 
     Returns
     -------
-    Tiles
+    SampledRegions
         The whole frame if it is no larger than the mosaic would be, or of fewer than two exposures.
     """
     if shape[0] * shape[1] <= MOST * CELL**2 or len(images) < 2:
-        return Tiles(shape)
+        return SampledRegions(shape)
     highest = []
     for image, cover in zip(images, covered, strict=True):
         sample = image[::4, ::4][cover[::4, ::4]]
@@ -153,4 +135,4 @@ def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequ
             chosen.append((y, x))
     taken = set(chosen)
     chosen += [place for place in order if place not in taken][: MOST - len(chosen)]
-    return Tiles(shape, tuple((y * CORE, x * CORE) for y, x in sorted(chosen)))
+    return SampledRegions(shape, tuple((y * CORE, x * CORE) for y, x in sorted(chosen)))

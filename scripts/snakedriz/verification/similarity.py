@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import ndimage
 
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.verification import ExposureSimilarity, Similarity, SimilarityToDefault, SourceComparison
 from snakedriz.verification.frames import Frames, Image, Mask, eroded, noise, read_product, source_response
 
 FORMULAS = {
@@ -31,9 +33,8 @@ def without_share(product: Image, single: Image, share: Image, cap: float) -> Im
 
     Parameters
     ----------
-    product, single : ndarray of float32, shape (ny, nx)
-    share : ndarray of float32, shape (ny, nx)
-        The single's part in the product's weight, 0 to 1.
+    product, single, share : ndarray of float32, shape (ny, nx)
+        `share`: the single's part in the product's weight, 0 to 1.
     cap : float
         Largest share taken out. What is left of the product after more than that is too noisy to compare with: the
         exposure then *is* the product, and the index says so.
@@ -50,7 +51,7 @@ def compare(
     poisson: Image | None,
     weight: float,
     settings: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> SourceComparison:
     """Compare two filtered images on their sources.
 
     Parameters
@@ -70,26 +71,14 @@ def compare(
     settings : mapping
         `source_nsigma`, `eaten_share`, `least_source_pixels`.
 
-    Returns
-    -------
-    dict
-        `hamming`, `mse`, `index` (None where there are too few source pixels), counts of source pixels, `eaten`
-        (share of the product's source pixels that are flagged in the single).
-
     Notes
     -----
     The threshold is the same in both images, `source_nsigma` times the larger noise of the two: with one of its own
     each, the fainter sources of the deeper image would count as differences. A Hamming distance above 1 means that
     less than half of the product's source pixels are source in the single, when both have as many.
-
-    The mean squared error is that of the filtered images, so that sky and nebulosity, which agree whatever the
-    alignment, do not count. Its normalisation makes identical images 0, images with nothing in common 2, and images
-    that agree in half their power 1: the document's limit of 1 keeps its meaning, "more differs than agrees". The
-    expected noise, that of both backgrounds and the photons of the single, is taken out of the difference and of the
-    power.
     """
-    sigma_s, sigma_p = noise(single, region), noise(product, region)
-    threshold = float(settings["source_nsigma"]) * max(sigma_s, sigma_p)
+    scatter = noise(single, region), noise(product, region)
+    threshold = float(settings["source_nsigma"]) * max(scatter)
     in_single, in_product = (single > threshold) & region, (product > threshold) & region
     n_product = int(np.count_nonzero(in_product))
     eaten = 0.0
@@ -99,23 +88,37 @@ def compare(
             in_single &= ~touched
             in_product &= ~touched
     n_single, n_product = int(np.count_nonzero(in_single)), int(np.count_nonzero(in_product))
-    out: dict[str, Any] = {"source_pixels": n_single, "product_source_pixels": n_product, "eaten": eaten}
-    if n_single + n_product < int(settings["least_source_pixels"]):
-        return {**out, "hamming": None, "mse": None, "index": None}
-    either = in_single | in_product
-    differ = int(np.count_nonzero(in_single ^ in_product))
-    # One pixel stands for none: a single without sources next to a product full of them differs in all of them.
-    hamming = differ / max(n_single, 1) * weight
-    s, p = single[either].astype(float), product[either].astype(float)
+    hamming = mse = index = None
+    if n_single + n_product >= int(settings["least_source_pixels"]):
+        # One pixel stands for none: a single without sources next to a product full of them differs in all of them.
+        hamming = int(np.count_nonzero(in_single ^ in_product)) / max(n_single, 1) * weight
+        either = in_single | in_product
+        mse = _mean_squared_error(
+            single[either], product[either], scatter, None if poisson is None else poisson[either]
+        )  # fmt: skip
+        index = min(hamming, mse)
+    return SourceComparison(
+        source_pixels=n_single, product_source_pixels=n_product, eaten=eaten, hamming=hamming, mse=mse, index=index
+    )
+
+
+def _mean_squared_error(single: Image, product: Image, scatter: tuple[float, float], poisson: Image | None) -> float:
+    """Mean squared error of filtered images on their source pixels: of these sky and nebulosity, which agree, are none.
+
+    Its normalisation makes identical images 0, images with nothing in common 2, and images that agree in half their
+    power 1: the document's limit of 1 keeps its meaning, "more differs than agrees". The expected noise, that of both
+    backgrounds and the photons of the single, is taken out of the difference and of the power.
+    """
+    sigma_s, sigma_p = scatter
+    s, p = single.astype(float), product.astype(float)
     expected = len(s) * (sigma_s**2 + sigma_p**2)
     if poisson is not None:
-        expected += sigma_s**2 * float(np.sum(poisson[either], dtype=float))
+        expected += sigma_s**2 * float(np.sum(poisson, dtype=float))
     power = float(np.sum(s**2) + np.sum(p**2)) - expected
-    mse = max(0.0, 2.0 * (float(np.sum((s - p) ** 2)) - expected) / power) if power > 0 else NOTHING_AGREES
-    return {**out, "hamming": hamming, "mse": mse, "index": min(hamming, mse)}
+    return max(0.0, 2.0 * (float(np.sum((s - p) ** 2)) - expected) / power) if power > 0 else NOTHING_AGREES
 
 
-def measure(frames: Frames, settings: Mapping[str, Any]) -> dict[str, Any]:
+def measure(frames: Frames, settings: Mapping[str, Any]) -> Similarity:
     """Compare every single with the product, in the region of largest overlap, or of any overlap where it has none.
 
     Each single is compared with the product less its own share. In the whole product of n exposures, a share of 1/n
@@ -127,13 +130,14 @@ def measure(frames: Frames, settings: Mapping[str, Any]) -> dict[str, Any]:
     total = np.zeros(frames.product.shape, dtype=np.float32)
     for single in frames.singles:
         total += np.float32(single.exptime) * (single.covered & ~single.touched)
-    exposures: list[dict[str, Any]] = []
+    exposures: list[ExposureSimilarity] = []
     for single in frames.singles:
-        region, where = single.covered & (depth == depth.max()) & frames.covered, "largest overlap"
-        if depth.max() < 2 or np.count_nonzero(region) < LEAST_REGION * np.count_nonzero(single.covered):
-            region, where = single.covered & (depth > 1) & frames.covered, "any overlap"
+        region = single.covered & (depth == depth.max()) & frames.covered
+        sliver = depth.max() < 2 or np.count_nonzero(region) < LEAST_REGION * np.count_nonzero(single.covered)
+        if sliver:
+            region = single.covered & (depth > 1) & frames.covered
         if not region.any():
-            exposures.append({"rootname": single.rootname, "region": "none", "index": None})
+            exposures.append(ExposureSimilarity(rootname=single.rootname, region="none", index=None))
             continue
         share = np.where(
             single.touched, np.float32(0), np.float32(single.exptime) / np.maximum(total, np.float32(1e-9))
@@ -144,49 +148,39 @@ def measure(frames: Frames, settings: Mapping[str, Any]) -> dict[str, Any]:
         background = max(noise(single.image, region), 1e-12)
         poisson = np.clip(single.image, 0, None) / np.float32(single.exptime * background**2)
         found = compare(single.response, rest, region, single.touched, poisson, single.exptime / longest, settings)
-        exposures.append({"rootname": single.rootname, "region": where, **found})
-    compared = [e["index"] for e in exposures if e["region"] != "none"]
+        where: Literal["any overlap", "largest overlap"] = "any overlap" if sliver else "largest overlap"
+        exposures.append(ExposureSimilarity(rootname=single.rootname, region=where, **dict(found)))
+    compared = [exposure.index for exposure in exposures if exposure.region != "none"]
     known = [index for index in compared if index is not None]
-    return {
-        "formulas": FORMULAS,
-        "limit": float(settings["similarity_limit"]),
-        "exposures": exposures,
-        "index": max(known) if known and len(known) == len(compared) else None,
-    }
+    worst = max(known) if known and len(known) == len(compared) else None
+    return Similarity(
+        formulas=FORMULAS, limit=float(settings["similarity_limit"]), exposures=exposures, index=worst
+    )  # fmt: skip
 
 
-def check(measured: Mapping[str, Any], limit: float) -> dict[str, Any]:
+def check(measured: Similarity, limit: float) -> Check:
     """The document's limit: below 1."""
-    value = measured["index"]
-    worst = next((e["rootname"] for e in measured["exposures"] if e["index"] == value), "") if value is not None else ""
-    return {
-        "name": "similarity", "value": value, "limit": limit, "unit": "",
-        "passed": None if value is None else value < limit, "policy": ["documented"],
-        "note": f"worst: {worst}" if worst else "no sources to compare",
-    }  # fmt: skip
+    value = measured.index
+    worst = next((e.rootname for e in measured.exposures if e.index == value), "") if value is not None else ""
+    return Check(
+        name="similarity", value=value, limit=limit, unit="", passed=None if value is None else value < limit,
+        policy=["documented"], note=f"worst: {worst}" if worst else "no sources to compare",
+    )  # fmt: skip
 
 
-def to_default(frames: Frames, default: str | Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Compare a candidate's product with the default's, after removing the shift between their frames.
+def to_default(frames: Frames, default: str | Path, settings: Mapping[str, Any]) -> SimilarityToDefault:
+    """Compare a candidate's product with the default's, after removing the shift between their (prepared) frames.
 
     The candidates differ in absolute pointing on purpose; what may not differ is the sky. Each product's pixel grid
     follows its own WCS, so the bulk shift in pixels (a fraction of one, or a few where an exposure was moved) is
     measured by phase correlation and taken out: whole pixels by reading the default's product elsewhere, the rest by
     linear interpolation.
-
-    Parameters
-    ----------
-    frames : Frames
-        The candidate's, prepared.
-    default : path
-        The default candidate's product.
-    settings : mapping
     """
     from skimage.registration import phase_cross_correlation
 
     sigma = float(settings["log_sigma_px"])
     # The default's frame may be a few pixels larger or smaller; what it lacks is not covered.
-    part = frames.tiles
+    part = frames.regions
     theirs, covered, _ = read_product(default, part)
     filtered = source_response(theirs, sigma)
     cut = _central(*frames.product.shape)
@@ -211,7 +205,7 @@ def to_default(frames: Frames, default: str | Path, settings: Mapping[str, Any])
     part.close_seams(both)
     # The default is the truth here, as a single is for its product: the distance is per source pixel of it.
     found = compare(filtered, moved, eroded(both, 1 + round(3 * sigma)), None, None, 1.0, settings)
-    return {"formulas": FORMULAS, "shift_px": [float(shift[1]), float(shift[0])], **found}
+    return SimilarityToDefault(formulas=FORMULAS, shift_px=shift[::-1].tolist(), **dict(found))
 
 
 def _central(ny: int, nx: int, size: int = 1024) -> tuple[slice, slice]:

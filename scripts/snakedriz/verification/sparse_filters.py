@@ -58,20 +58,17 @@ def _weights(sigma: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """Largest and summed absolute values of an image in square tiles, and so of any masked version of it at most.
+class TileBounds:
+    """What no |LoG| of an image, or of any masked version of it, can exceed in square tiles.
 
-    Attributes
-    ----------
-    largest, total : ndarray of float, shape (tiles in y, tiles in x)
-        Of each tile with its eight neighbours; the sum with what reflection at the frame's edges adds.
+    Arrays of shape (tiles in y, tiles in x), over each tile with its eight neighbours.
     """
 
-    largest: NDArray[np.float64]
-    total: NDArray[np.float64]
+    largest: NDArray[np.float64]  # absolute value of a pixel
+    total: NDArray[np.float64]  # sum of absolute values, with what reflection at the frame's edges adds
 
     @classmethod
-    def of(cls, image: Image) -> Tiles:
+    def of(cls, image: Image) -> TileBounds:
         """Tile an image of float32, shape (ny, nx)."""
         magnitude = np.abs(image)
         edges = [np.arange(0, n, _PEAK_TILE) for n in image.shape]
@@ -88,24 +85,16 @@ class Tiles:
         return 1.01 * np.minimum(highest * self.total, area * self.largest)
 
 
-def log_peak(image: Image, mask: Mask, sigma: float, tiles: Tiles) -> tuple[float, tuple[int, int]]:
-    """Return the largest |LoG| of a masked image and the first place that has it.
+def log_peak(image: Image, mask: Mask, sigma: float, tiles: TileBounds) -> tuple[float, tuple[int, int]]:
+    """Return the largest |LoG|, `sigma` px wide, of a masked image and the first place (y, x) that has it.
 
     Parameters
     ----------
-    image : ndarray of float32, shape (ny, nx)
-        Finite.
-    mask : ndarray of bool, shape (ny, nx)
-        What is False counts as 0.
+    image, mask : ndarrays of float32 and bool, shape (ny, nx)
+        Finite; what is False in the mask counts as 0.
     sigma : float
-        Width of the Gaussian, px.
-    tiles : Tiles
+    tiles : TileBounds
         Of the image; tells which places cannot hold the peak, which is most of them.
-
-    Returns
-    -------
-    (float, (int, int))
-        The value, and its (y, x).
     """
     bound = tiles.bound(sigma)
     order = np.argsort(-bound, axis=None, kind="stable")
@@ -142,21 +131,10 @@ def _with_margin(
 
 
 def sources(image: Image, threshold: np.float32, smooth: bool, sigma: float) -> Mask:
-    """Mask where -LoG of what an image has above a threshold is positive.
+    """Mask where -LoG, `sigma` px wide, of what an image (ny, nx) has above a threshold is positive.
 
-    Parameters
-    ----------
-    image : ndarray of float32, shape (ny, nx)
-    threshold : float32
-        Subtracted first; what is below becomes 0.
-    smooth : bool
-        Whether the image is first median-filtered, 5 by 5.
-    sigma : float
-        Width of the Gaussian, px.
-
-    Returns
-    -------
-    ndarray of bool, shape (ny, nx)
+    The threshold is subtracted first, and what is below becomes 0; where `smooth`, the image is median-filtered before
+    that, 5 by 5.
     """
     above = image > threshold
     if smooth:  # the median of 25 is above where 13 are

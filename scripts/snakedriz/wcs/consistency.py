@@ -2,57 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from astropy.io import fits
 
+from snakedriz.artefacts.consistency import ActiveSolution, ConsistencyGroup
 from snakedriz.exposures.facts import primary_facts
 from snakedriz.fits_headers import keywords, wcsnames
-from snakedriz.wcs import solutions
-from snakedriz.wcs.solutions import Solution
+from snakedriz.wcs import solutions, validation
+from snakedriz.wcs.solutions import WcsSolution
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """What the report needs of one exposure.
-
-    Attributes
-    ----------
-    path, rootname, association, visit : str
-        File; ROOTNAME; ASN_ID in lower case (ROOTNAME where it is NONE); programme and visit, ``11665_06``.
-    detector, filter : str
-        As the header has them.
-    exptime : float or None
-        s.
-    found : tuple of Solution
-        `solutions.read`, the active one first.
-    """
+class ExposureSolutions:
+    """What the report needs of one exposure."""
 
     path: str
     rootname: str
-    association: str
-    visit: str
+    association: str  # ASN_ID in lower case, ROOTNAME where it is NONE
+    visit: str  # programme and visit, ``11665_06``
     detector: str
     filter: str
-    exptime: float | None
-    found: tuple[Solution, ...]
+    exptime: float | None  # s
+    found: tuple[WcsSolution, ...]  # `validation.inspect`, the active one first
 
     @property
-    def active(self) -> Solution:
+    def active(self) -> WcsSolution:
         """The active solution."""
         return self.found[0]
 
-    def row(self) -> dict[str, Any]:
-        """Return what the report says of the exposure, in JSON form (RMS in mas and px)."""
-        fields = ("wcsname", "nmatch", "rms_ra_mas", "rms_dec_mas", "rms_ra_px", "rms_dec_px")
-        about = {
-            "file": Path(self.path).name, "rootname": self.rootname, "association": self.association,
-            "visit": self.visit, "detector": self.detector, "filter": self.filter, "exptime": self.exptime,
-        }  # fmt: skip
-        return {**about, **{name: getattr(self.active, name) for name in fields}}
+    def row(self) -> ActiveSolution:
+        """Return what the report says of the exposure."""
+        of_exposure = ("rootname", "association", "visit", "detector", "filter", "exptime")
+        of_solution = ("wcsname", "nmatch", "rms_ra_mas", "rms_dec_mas", "rms_ra_px", "rms_dec_px")
+        return ActiveSolution(
+            file=Path(self.path).name,
+            **{name: getattr(self, name) for name in of_exposure},
+            **{name: getattr(self.active, name) for name in of_solution},
+        )
 
 
 def visit_of(primary: fits.Header, rootname: str) -> str:
@@ -62,7 +52,7 @@ def visit_of(primary: fits.Header, rootname: str) -> str:
     return f"{programme}_{visit}"
 
 
-def describe(path: str | Path, skeleton: fits.HDUList | None = None) -> Exposure:
+def describe(path: str | Path, skeleton: fits.HDUList | None = None) -> ExposureSolutions:
     """Read what the report needs of one exposure.
 
     Parameters
@@ -75,15 +65,15 @@ def describe(path: str | Path, skeleton: fits.HDUList | None = None) -> Exposure
     skeleton = solutions.open_exposure(path) if skeleton is None else skeleton
     primary = skeleton[0].header
     facts = primary_facts(primary, path)
-    root = facts["rootname"].partition("_")[0]
+    root = facts.rootname.partition("_")[0]
     association = keywords.text(primary, "ASN_ID").lower()
-    return Exposure(
+    return ExposureSolutions(
         str(path), root, association if association not in ("", "none") else root, visit_of(primary, root),
-        facts["detector"] or "", facts["filter"] or "", facts["exptime"], tuple(solutions.read(skeleton)),
+        facts.detector or "", facts.filter or "", facts.exptime, tuple(validation.inspect(skeleton)),
     )  # fmt: skip
 
 
-def generic(solution: Solution) -> str:
+def generic(solution: WcsSolution) -> str:
     """Return a WCSNAME without the IDCTAB: what two exposures of different detectors can have in common.
 
     The distortion model alone is ``IDC``; names that follow no convention (OPUS, a user's) stand for themselves.
@@ -94,9 +84,9 @@ def generic(solution: Solution) -> str:
     return f"IDC-{name.kind}" if name.kind else "IDC"
 
 
-def usable(exposure: Exposure) -> dict[str, Solution]:
+def usable(exposure: ExposureSolutions) -> dict[str, WcsSolution]:
     """Return the undamaged solutions of an exposure made for its distortion model, by `generic` name."""
-    found: dict[str, Solution] = {}
+    found: dict[str, WcsSolution] = {}
     own = exposure.active.distortion
     for solution in exposure.found:
         if not solution.blocked and wcsnames.parse(solution.wcsname).idcroot == own != "":
@@ -104,13 +94,18 @@ def usable(exposure: Exposure) -> dict[str, Solution]:
     return found
 
 
-def common(exposures: Sequence[Exposure]) -> list[str]:
-    """Return the solutions that all exposures have, undamaged, best first (`names.PREFERENCE`); `generic` names."""
+def common(exposures: Sequence[ExposureSolutions]) -> list[str]:
+    """Return the solutions that all exposures have, undamaged, best first (`wcsnames.PREFERENCE`); `generic` names."""
     shared = set.intersection(*(set(usable(exposure)) for exposure in exposures)) if exposures else set()
-    return sorted(shared, key=lambda name: (wcsnames.parse(name.replace("IDC", "IDC_x", 1)).rank, name))
+    return best_first(shared)
 
 
-def _warnings(exposures: Sequence[Exposure], best: str | None) -> list[str]:
+def best_first(names: Iterable[str]) -> list[str]:
+    """Return `generic` names in the order of preference."""
+    return sorted(names, key=lambda name: (wcsnames.parse(name.replace("IDC", "IDC_x", 1)).rank, name))
+
+
+def _warnings(exposures: Sequence[ExposureSolutions], best: str | None) -> list[str]:
     found = []
     active: dict[str, list[str]] = {}
     models: dict[str, set[str]] = {}
@@ -140,8 +135,8 @@ def pattern(name: str) -> str:
     return name.replace("IDC-", "IDC_*-", 1) if name.startswith("IDC-") else name
 
 
-def _notes(kind: str, exposures: Sequence[Exposure]) -> list[str]:
-    """What no warning is but should be known."""
+def _notes(kind: str, exposures: Sequence[ExposureSolutions]) -> list[str]:
+    """Say what should be known although it is no reason for a warning."""
     relative = {e.association for e in exposures if wcsnames.parse(e.active.wcsname).kind.upper().startswith("FIT_REL")}
     if kind == "visit" and len(relative) > 1:
         return [
@@ -151,22 +146,20 @@ def _notes(kind: str, exposures: Sequence[Exposure]) -> list[str]:
     return []
 
 
-def report(exposures: Sequence[Exposure]) -> list[dict[str, Any]]:
+def report(exposures: Sequence[ExposureSolutions]) -> list[ConsistencyGroup]:
     """Compare the active solutions within each association and each visit.
 
     Parameters
     ----------
-    exposures : sequence of Exposure
+    exposures : sequence of ExposureSolutions
         In any order.
 
     Returns
     -------
-    list of dict
-        Associations, then visits, by name, in JSON form: `kind` (``association`` or ``visit``), `name`, `exposures`
-        (rows), `consistent`, `warnings`, `notes`, `common` (solutions that all have, best first, without the IDCTAB's
-        root), `best` (its first, or None) and `switch` (the pattern that selects it).
+    list of ConsistencyGroup
+        Associations, then visits, by name.
     """
-    groups: dict[tuple[str, str], list[Exposure]] = {}
+    groups: dict[tuple[Literal["association", "visit"], str], list[ExposureSolutions]] = {}
     for exposure in sorted(exposures, key=lambda e: (e.rootname, e.path)):
         groups.setdefault(("association", exposure.association), []).append(exposure)
         groups.setdefault(("visit", exposure.visit), []).append(exposure)
@@ -176,19 +169,19 @@ def report(exposures: Sequence[Exposure]) -> list[dict[str, Any]]:
         best = shared[0] if shared else None
         warnings = _warnings(members, best)
         found.append(
-            {
-                "kind": kind, "name": name, "exposures": [member.row() for member in members],
-                "consistent": not warnings, "warnings": warnings, "notes": _notes(kind, members), "common": shared,
-                "best": best, "switch": pattern(best) if best else None,
-            }
+            ConsistencyGroup(
+                kind=kind, name=name, exposures=[member.row() for member in members], consistent=not warnings,
+                warnings=warnings, notes=_notes(kind, members), common=shared, best=best,
+                switch=pattern(best) if best else None,
+            )
         )  # fmt: skip
     return found
 
 
-def rows(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def rows(groups: Sequence[ConsistencyGroup]) -> list[dict[str, Any]]:
     """Return a `report` as the rows of a table: one per exposure and group."""
     return [
-        {"kind": g["kind"], "name": g["name"], "consistent": g["consistent"], "best_common": g["best"], **row}
+        {"kind": g.kind, "name": g.name, "consistent": g.consistent, "best_common": g.best, **row.to_json()}
         for g in groups
-        for row in g["exposures"]
+        for row in g.exposures
     ]

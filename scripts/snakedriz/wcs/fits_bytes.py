@@ -23,25 +23,13 @@ STORAGE = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "GROUPS"
 
 @dataclass(frozen=True)
 class Piece:
-    """One extension.
+    """One extension."""
 
-    Attributes
-    ----------
-    name : (str, int)
-        EXTNAME and EXTVER; ``("PRIMARY", 1)`` for the first.
-    header : bytes
-        With END, padded to blocks of 2880.
-    start, size : int
-        Place and padded size of the data in the file it is copied from, bytes.
-    data : bytes or None
-        The data, padded, where they are not copied from a file.
-    """
-
-    name: tuple[str, int]
-    header: bytes
-    start: int = 0
-    size: int = 0
-    data: bytes | None = None
+    name: tuple[str, int]  # EXTNAME and EXTVER; ``("PRIMARY", 1)`` for the first
+    header: bytes  # with END, padded to blocks of 2880
+    start: int = 0  # place of the data in the file it is copied from
+    size: int = 0  # of the data, padded, bytes
+    data: bytes | None = None  # padded, where they are not copied from a file
 
     def content(self, path: str | Path) -> bytes:
         """Return header and data in one."""
@@ -67,7 +55,9 @@ def pieces(path: str | Path) -> tuple[list[Piece], str]:
     """
     path = Path(path)
     if path.suffix.lower() in (".gz", ".fz", ".bz2", ".zip"):
-        raise SnakedrizError(f"{path}: is compressed; uncompress it first, its solutions cannot be changed in place")
+        raise SnakedrizError(
+            f"{path}: is compressed, its solutions cannot be changed in place", "uncompress the file first"
+        )
     found = []
     try:
         size = path.stat().st_size
@@ -81,7 +71,7 @@ def pieces(path: str | Path) -> tuple[list[Piece], str]:
                     name = extension_name(hdu) if index else ("PRIMARY", 1)
                     found.append(Piece(name, header, info["datLoc"], info["datSpan"]))
     except OSError as error:
-        raise SnakedrizError(f"{path}: not a readable FITS file ({error}); fetch it again") from error
+        raise SnakedrizError(f"{path}: not a readable FITS file ({error})", "fetch the file again") from error
     end = found[-1].start + found[-1].size
     last = ",".join(map(str, found[-1].name))
     if end > size:
@@ -94,13 +84,20 @@ def pieces(path: str | Path) -> tuple[list[Piece], str]:
 def piece_of(hdu: fits.hdu.base.ExtensionHDU) -> Piece:
     """Return an extension that is not in a file yet as a piece."""
     stream = io.BytesIO()
-    made = fits.HDUList([fits.PrimaryHDU(), hdu])
-    made.writeto(stream, output_verify="silentfix")
-    raw = stream.getvalue()[fits.PrimaryHDU().filebytes() :]
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream, output_verify="silentfix")
+    return piece_from(stream.getvalue()[fits.PrimaryHDU().filebytes() :])
+
+
+def piece_from(raw: bytes) -> Piece:
+    """Return the bytes of an extension, header and data, as a piece."""
+    stream = io.BytesIO()
+    fits.PrimaryHDU().writeto(stream)
+    stream.write(raw)
     stream.seek(0)
-    with fits.open(stream, lazy_load_hdus=False) as back:
-        split = back[1].fileinfo()["datLoc"] - back[1].fileinfo()["hdrLoc"]
-    return Piece(extension_name(hdu), raw[:split], 0, len(raw) - split, raw[split:])
+    with fits.open(stream, lazy_load_hdus=False) as hdul:
+        place = hdul[1].fileinfo()
+        split = place["datLoc"] - place["hdrLoc"]
+        return Piece(extension_name(hdul[1]), raw[:split], 0, len(raw) - split, raw[split:])
 
 
 def header_bytes(header: fits.Header, original: bytes) -> bytes:
@@ -130,7 +127,9 @@ def write(path: str | Path, parts: Iterable[Piece], source: str | Path) -> None:
             while left:
                 block = given.read(min(left, 1 << 24))
                 if not block:
-                    raise SnakedrizError(f"{source}: ended while it was copied; is another program writing it?")
+                    raise SnakedrizError(
+                        f"{source}: ended while it was copied", "run again when no other program writes to it"
+                    )
                 out.write(block)
                 left -= len(block)
 
@@ -145,7 +144,7 @@ def writable(path: str | Path) -> Path:
     """
     real = Path(path).resolve()
     if not real.stat().st_mode & 0o200:
-        raise SnakedrizError(f"{path}: is read-only; make it writable (chmod u+w) or work on a copy")
+        raise SnakedrizError(f"{path}: is read-only", "make it writable (chmod u+w) or work on a copy")
     return real
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from astropy.table import Table
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import science_extensions
-from snakedriz.wcs import headerlets
+from snakedriz.wcs import headerlets, linear_wcs
 
 #: The columns of the guide-star service's reply; sky columns in degrees.
 COLUMNS = (
@@ -22,7 +22,26 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def read_offsets(path: str | Path) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class GuideStarOffset:
+    """How the catalogue position of an exposure's guide star changed; RA and Dec in deg."""
+
+    rootname: str  # of the exposure, lower case
+    delta: tuple[float, float]  # as the service says; 0 and 0 where the star did not move
+    old: tuple[float, float]  # position used to point
+    new: tuple[float, float]  # position in the newer catalogue
+    catalog: str  # the newer catalogue (``GSC240``), ``''`` where it does not have the star
+
+    @classmethod
+    def of(cls, row: Any) -> GuideStarOffset:
+        """Read a row with the columns `COLUMNS`."""
+        delta, old, new = (
+            (float(row[f"{name}RA"]), float(row[f"{name}DEC"])) for name in ("delta", "dGSinput", "dGSoutput")
+        )
+        return cls(str(row["rootname"]).strip().lower(), delta, old, new, str(row["outputCatalog"]).strip())
+
+
+def read_offsets(path: str | Path) -> dict[str, GuideStarOffset]:
     """Read a table of guide-star offsets.
 
     Parameters
@@ -33,7 +52,7 @@ def read_offsets(path: str | Path) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        From rootname (lower case) to its row.
+        By rootname (lower case).
 
     Raises
     ------
@@ -42,28 +61,27 @@ def read_offsets(path: str | Path) -> dict[str, dict[str, Any]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise SnakedrizError(f"solutions.offsets: {path} does not exist; it should be a table of guide-star offsets")
+        raise SnakedrizError(f"solutions.offsets: {path} does not exist", "give the table of guide-star offsets")
     try:
         table = Table.read(path, format="ascii.csv") if path.suffix.lower() == ".csv" else Table.read(path)
     except Exception as error:
-        raise SnakedrizError(f"solutions.offsets: {path} cannot be read as a table ({error})") from error
+        remedy = "give a table that astropy can read, such as ECSV, CSV or FITS"
+        raise SnakedrizError(f"solutions.offsets: {path} cannot be read as a table ({error})", remedy) from error
     missing = [name for name in COLUMNS if name not in table.colnames]
     if missing:
         raise SnakedrizError(
-            f"solutions.offsets: {path} lacks the columns {', '.join(missing)}; it has {', '.join(table.colnames)}"
+            f"solutions.offsets: {path} lacks the columns {', '.join(missing)}, it has {', '.join(table.colnames)}",
+            "give all columns of the guide-star service's reply",
         )
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, GuideStarOffset] = {}
     for row in table:
-        root = str(row["rootname"]).strip().lower()
-        values = {name: (float(row[name]) if name[0] == "d" else str(row[name]).strip()) for name in COLUMNS}
-        values["rootname"] = root
-        if root in rows and rows[root] != values:
-            raise SnakedrizError(f"solutions.offsets: {path} has two different rows for {root}; keep one")
-        rows[root] = values
+        offset = GuideStarOffset.of(row)
+        if rows.setdefault(offset.rootname, offset) != offset:
+            raise SnakedrizError(f"solutions.offsets: {path} has two different rows for {offset.rootname}", "keep one")
     return rows
 
 
-def shift_in_pixels(skeleton: fits.HDUList, offsets: Mapping[str, Any]) -> tuple[Any, np.ndarray]:
+def shift_in_pixels(skeleton: fits.HDUList, offset: GuideStarOffset) -> tuple[Any, np.ndarray]:
     """Return the reference WCS of an exposure and the shift of its pointing in that frame.
 
     The new reference point is the old one moved by the guide star's displacement on the sky; the shift is what moves
@@ -74,8 +92,8 @@ def shift_in_pixels(skeleton: fits.HDUList, offsets: Mapping[str, Any]) -> tuple
     ----------
     skeleton : `~astropy.io.fits.HDUList`
         With the distortion-model-only WCS.
-    offsets : mapping
-        A row of `read_offsets`.
+    offset : GuideStarOffset
+        Of this exposure.
 
     Returns
     -------
@@ -86,19 +104,19 @@ def shift_in_pixels(skeleton: fits.HDUList, offsets: Mapping[str, Any]) -> tuple
     from stwcs.updatewcs.astrometry_utils import build_reference_wcs
 
     reference = build_reference_wcs(skeleton)
-    if offsets["deltaRA"] == 0.0 and offsets["deltaDEC"] == 0.0:
+    if offset.delta == (0.0, 0.0):
         return reference, np.zeros(2)
     frame = reference.wcs.radesys.lower() or "icrs"
     centre = SkyCoord(*reference.wcs.crval, unit="deg", frame=frame)
-    old = SkyCoord(offsets["dGSinputRA"], offsets["dGSinputDEC"], unit="deg", frame=frame)
-    new = SkyCoord(offsets["dGSoutputRA"], offsets["dGSoutputDEC"], unit="deg", frame=frame)
+    old = SkyCoord(*offset.old, unit="deg", frame=frame)
+    new = SkyCoord(*offset.new, unit="deg", frame=frame)
     moved = new.transform_to(old.skyoffset_frame())
     target = SkyCoord(moved.lon, moved.lat, frame=centre.skyoffset_frame()).transform_to(frame)
     pixel = reference.all_world2pix(target.ra.deg, target.dec.deg, 1)
     return reference, np.asarray(reference.wcs.crpix) - np.array([float(pixel[0]), float(pixel[1])])
 
 
-def apply_offsets(skeleton: fits.HDUList, offsets: Mapping[str, Any], wcsname: str) -> tuple[float, float]:
+def apply_offset(skeleton: fits.HDUList, offset: GuideStarOffset, wcsname: str) -> tuple[float, float]:
     """Move the primary WCS of every chip by the guide-star offset, in place.
 
     Returns
@@ -109,23 +127,13 @@ def apply_offsets(skeleton: fits.HDUList, offsets: Mapping[str, Any], wcsname: s
     from stwcs.wcsutil import HSTWCS
     from tweakwcs.correctors import FITSWCSCorrector
 
-    reference, shift = shift_in_pixels(skeleton, offsets)
+    reference, shift = shift_in_pixels(skeleton, offset)
     plane = FITSWCSCorrector(reference)
     headerlets.clear_fit_keywords(skeleton)
     for chip in science_extensions(skeleton):
         corrector = FITSWCSCorrector(HSTWCS(skeleton, ext=("SCI", chip)))
         # tweakwcs moves sources at p to p + shift in the plane: the new reference point lies at CRPIX - shift.
         corrector.set_correction(matrix=np.identity(2), shift=-shift, ref_tpwcs=plane)
-        set_linear_wcs(skeleton["SCI", chip].header, corrector.wcs.wcs.crval, corrector.wcs.wcs.cd, wcsname)
+        linear_wcs.write(skeleton["SCI", chip].header, corrector.wcs.wcs.crval, corrector.wcs.wcs.cd, wcsname)
     headerlets.sync_companions(skeleton)
     return float(shift[0]), float(shift[1])
-
-
-def set_linear_wcs(header: fits.Header, crval: np.ndarray, cd: np.ndarray, wcsname: str) -> None:
-    """Write CRVAL (deg), CD (deg/px), ORIENTAT (deg) and WCSNAME into a SCI header."""
-    header["CRVAL1"], header["CRVAL2"] = float(crval[0]), float(crval[1])
-    for i in range(2):
-        for j in range(2):
-            header[f"CD{i + 1}_{j + 1}"] = float(cd[i][j])
-    header["ORIENTAT"] = float(np.degrees(np.arctan2(cd[0][1], cd[1][1])))
-    header["WCSNAME"] = wcsname

@@ -23,29 +23,15 @@ from snakedriz.fits_headers import keywords, wcsnames
 
 @dataclass(frozen=True)
 class HeaderletFile:
-    """What a headerlet file says of itself.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    destim : str
-        Rootname of the exposure it was made for, lower case.
-    wcsname, hdrname, distname : str
-        Keywords of its primary header.
-    chips : tuple of int
-        EXTVER of the SCI extensions it has a WCS for.
-    problem : str
-        Why it cannot be applied, ``''`` if it can.
-    """
+    """What a headerlet file says of itself."""
 
     path: str
-    destim: str
+    destim: str  # rootname of the exposure it was made for, lower case
     wcsname: str
     hdrname: str
     distname: str
-    chips: tuple[int, ...]
-    problem: str
+    chips: tuple[int, ...]  # EXTVER of the SCI extensions it has a WCS for
+    problem: str  # why it cannot be applied, ``''`` if it can
 
     @property
     def name(self) -> wcsnames.SolutionName:
@@ -84,7 +70,10 @@ def read_directory(directory: str | Path) -> list[HeaderletFile]:
     """
     directory = Path(directory)
     if not directory.is_dir():
-        raise SnakedrizError(f"solutions.headerlets: {directory} is not a directory; it should hold *_hlet.fits files")
+        raise SnakedrizError(
+            f"solutions.headerlets: {directory} is not a directory",
+            "give the folder that holds the *hlet.fits files",
+        )
     return [describe(path) for path in sorted(directory.rglob("*hlet.fits"))]
 
 
@@ -100,7 +89,7 @@ def describe(path: str | Path) -> HeaderletFile:
         with fits.open(path, memmap=False) as hdul:
             header = hdul[0].header
             if "DESTIM" not in header or "WCSNAME" not in header:
-                raise SnakedrizError(f"{path}: not a headerlet, its primary header lacks DESTIM or WCSNAME")
+                raise SnakedrizError(f"{path}: not a headerlet, its primary header lacks DESTIM or WCSNAME", _REPLACE)
             chips = tuple(int(hdu.header.get("TG_EVER", 0)) for hdu in hdul[1:] if extension_name(hdu)[0] == "SIPWCS")
             return HeaderletFile(
                 str(path),
@@ -112,7 +101,7 @@ def describe(path: str | Path) -> HeaderletFile:
                 _problem(hdul),
             )
     except OSError as error:
-        raise SnakedrizError(f"{path}: not a readable FITS file ({error}); replace or remove it") from error
+        raise SnakedrizError(f"{path}: not a readable FITS file ({error})", _REPLACE) from error
 
 
 def load_whole(path: str | Path) -> Headerlet:
@@ -125,7 +114,7 @@ def load_whole(path: str | Path) -> Headerlet:
     """
     found = _parse(Path(path).read_bytes(), str(path))
     if not keywords.text(found[0].header, "DESTIM"):
-        raise SnakedrizError(f"{path}: not a headerlet, its primary header lacks DESTIM")
+        raise SnakedrizError(f"{path}: not a headerlet, its primary header lacks DESTIM", _REPLACE)
     return Headerlet(list(keywords.without_broken_cards(found)), logging=False)
 
 
@@ -134,6 +123,8 @@ def load(path: str | Path) -> Headerlet:
     return Headerlet.fromfile(str(path), mode="readonly", memmap=False)
 
 
+_REPLACE = "replace the file or remove it"
+_AGAIN = "take the headerlet from the archive again"
 _BLOCK = 2880  # FITS files are made of blocks of this size
 #: Extensions that hold the tables of a distortion model.
 _TABLES = ("WCSDVARR", "D2IMARR")
@@ -178,7 +169,8 @@ def apply(skeleton: fits.HDUList, headerlet: Headerlet) -> None:
     if missing:
         raise SnakedrizError(
             f"headerlet {headerlet[0].header.get('HDRNAME')}: has no WCS for SCI extension {sorted(missing)} of "
-            f"{headerlet[0].header.get('DESTIM')}"
+            f"{headerlet[0].header.get('DESTIM')}",
+            "use a headerlet that has a WCS for every chip",
         )
     clear_fit_keywords(skeleton)
     remove_tables(skeleton)
@@ -273,16 +265,17 @@ def raw_headerlet(hdu: HeaderletHDU) -> bytes:
     SnakedrizError
         If the extension is shorter than its header says or cannot be uncompressed.
     """
-    hdu._file.seek(hdu._data_offset)
-    raw = hdu._file.read(hdu.size)
+    place = hdu.fileinfo()
+    place["file"].seek(place["datLoc"])
+    raw = place["file"].read(hdu.size)
     where = f"HDRLET,{extension_name(hdu)[1]}"
     if len(raw) < hdu.size:
-        raise SnakedrizError(f"{where}: truncated: {len(raw)} of {hdu.size} bytes")
+        raise SnakedrizError(f"{where}: truncated: {len(raw)} of {hdu.size} bytes", _AGAIN)
     if keywords.value(hdu.header, "COMPRESS"):
         try:
             raw = gzip.decompress(raw.rstrip(b"\0 "))
         except (OSError, EOFError, zlib.error) as error:
-            raise SnakedrizError(f"{where}: cannot be uncompressed ({error})") from error
+            raise SnakedrizError(f"{where}: cannot be uncompressed ({error})", _AGAIN) from error
     return raw
 
 
@@ -302,13 +295,15 @@ def _parse(raw: bytes, where: str) -> fits.HDUList:
     end = position = 0
     try:
         found = fits.HDUList.fromstring(raw)
-        for inner in found:  # read from bytes, each counts its offset from its own header
-            end = position + inner._data_offset + inner.size
+        for inner in found:
+            cards = range(position, len(raw), 80)
+            last = next((at for at in cards if raw.startswith(b"END     ", at)), len(raw))
+            end = -(-(last + 80) // _BLOCK) * _BLOCK + inner.size
             position = -(-end // _BLOCK) * _BLOCK
     except (OSError, VerifyError, ValueError, TypeError) as error:
-        raise SnakedrizError(f"{where}: holds no FITS file ({error})") from error
+        raise SnakedrizError(f"{where}: holds no FITS file ({error})", _AGAIN) from error
     if not len(found) or end > len(raw):
-        raise SnakedrizError(f"{where}: truncated: {len(raw)} bytes where its headers announce {max(end, 1)}")
+        raise SnakedrizError(f"{where}: truncated: {len(raw)} bytes where its headers announce {max(end, 1)}", _AGAIN)
     return found
 
 

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import re
-from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
+from stwcs.wcsutil import HSTWCS
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import extension_name, science_extensions
 from snakedriz.fits_headers import keywords
 from snakedriz.wcs import headerlets
-from snakedriz.wcs.solutions import ALTERNATE, HEADERLET, Solution
+from snakedriz.wcs.solutions import HEADERLET, WcsSolution, with_own_headers
 
 #: Two WCSs are the same if they agree to this at every point of the grid.
 LIMIT_MICROARCSEC = 1.0
 #: Points of the grid along each axis of a chip, edges included.
 GRID = 7
-#: Keywords of the linear WCS, before the letter of an alternate.
-LINEAR = re.compile(
-    r"(WCSAXES|CRPIX\d|CRVAL\d|CDELT\d|CTYPE\d|CUNIT\d|CROTA\d|CRDER\d|CSYER\d|CD\d_\d|PC\d_\d|PV\d_\d+|PS\d_\d+"
-    r"|LONPOLE|LATPOLE|RADESYS|EQUINOX|RESTFRQ|RESTWAV|WCSNAME|ORIENTAT)"
-)
 _TABLES = re.compile(r"(CPDIS|CPERR|DP|D2IMDIS|D2IMERR|D2IM)\d(\..*)?")
-_FIT = ("RMS_RA", "RMS_DEC", "NMATCHES", "HDRNAME", "CATALOG", "FITGEOM")
 
 Points = dict[int, np.ndarray]
 
@@ -66,10 +59,11 @@ def sky(header: fits.Header, tables: fits.HDUList | None, pixels: np.ndarray, ke
     try:
         return WCS(header, fobj=tables, key=key or " ").all_pix2world(pixels, 1)
     except Exception as error:  # wcslib and astropy raise many types here, none with the reason alone
-        raise SnakedrizError(f"not a usable WCS: {' '.join(str(error).split()) or type(error).__name__}") from error
+        found = " ".join(str(error).split()) or type(error).__name__
+        raise SnakedrizError(f"not a usable WCS: {found}", "use another solution of the exposure") from error
 
 
-def of_solution(skeleton: fits.HDUList, solution: Solution, tables: bool = True) -> Points:
+def of_solution(skeleton: fits.HDUList, solution: WcsSolution, tables: bool = True) -> Points:
     """Return the sky positions (deg) of the grid of every chip that a solution has, by the solution's own WCS.
 
     Without `tables` the NPOL and D2IM corrections are left out.
@@ -97,20 +91,11 @@ def of_headerlet(skeleton: fits.HDUList, headerlet: fits.HDUList, tables: bool =
 
 def of_exposure(exposure: fits.HDUList) -> Points:
     """Return the sky positions (deg) of the grid of every chip by the active WCS as stwcs and AstroDrizzle see it."""
-    from stwcs.wcsutil import HSTWCS
-
-    clean = keywords.without_broken_cards(fits.HDUList([copy_header(hdu) for hdu in exposure]))
+    clean = keywords.without_broken_cards(with_own_headers(exposure))
     return {
         chip: HSTWCS(clean, ext=("SCI", chip)).all_pix2world(grid(exposure, chip), 1)
         for chip in science_extensions(exposure)
     }
-
-
-def copy_header(hdu: Any) -> Any:
-    """Return an HDU with a header of its own and the same data."""
-    made = copy.copy(hdu)
-    made._header = hdu.header.copy()
-    return made
 
 
 def difference(first: Points, second: Points) -> float:
@@ -126,36 +111,6 @@ def difference(first: Points, second: Points) -> float:
     return worst
 
 
-def largest_difference(skeleton: fits.HDUList, first: Solution, second: Solution) -> float:
+def largest_difference(skeleton: fits.HDUList, first: WcsSolution, second: WcsSolution) -> float:
     """Return the largest distance on the sky between two solutions of an exposure, micro-arcsec."""
     return difference(of_solution(skeleton, first), of_solution(skeleton, second))
-
-
-def promoted(skeleton: fits.HDUList, solution: Solution) -> fits.HDUList:
-    """Return a copy of an exposure's headers in which the primary or an alternate WCS is the primary one.
-
-    The distortion model is the exposure's, or none where the alternate's CTYPE does not say ``-SIP``.
-    """
-    working = keywords.without_broken_cards(fits.HDUList([copy_header(hdu) for hdu in skeleton]))
-    if solution.where != ALTERNATE:
-        return working
-    headerlets.clear_fit_keywords(working)
-    undistorted = False
-    for chip in solution.chips:
-        header = working["SCI", chip].header
-        own = [
-            (card.keyword[:-1], card.value, card.comment)
-            for card in header.cards
-            if card.keyword.endswith(solution.key)
-            and (LINEAR.fullmatch(card.keyword[:-1]) or card.keyword[:-1] in _FIT)
-        ]
-        for keyword in [k for k in header if LINEAR.fullmatch(k)]:
-            header.remove(keyword, ignore_missing=True)
-        for keyword, content, comment in own:
-            header[keyword] = (content, comment)
-        if not str(header.get("CTYPE1", "")).endswith("-SIP"):
-            headerlets.clear_distortion(header)
-            undistorted = True
-    if undistorted:
-        headerlets.remove_tables(working)
-    return working

@@ -1,10 +1,12 @@
-"""The WCS solutions of an exposure: primary, alternates (WCSNAMEA...Z) and HDRLET extensions, as a list of records.
+"""The WCS solutions of an exposure: primary, alternates (WCSNAMEA...Z) and HDRLET extensions, as a list.
 
-Everything works on skeletons (`skeleton.from_exposure`), so that rules and the command line share it.
+Everything works on skeletons (`skeleton.from_exposure`), so that rules and the command line share it. What is wrong
+with each solution is said by `validation.inspect`.
 """
 
 from __future__ import annotations
 
+import copy
 import fnmatch
 import warnings
 from collections.abc import Sequence
@@ -21,85 +23,50 @@ from stwcs.wcsutil.headerlet import Headerlet
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import extension_name, from_exposure, science_extensions
 from snakedriz.fits_headers import keywords, wcsnames
-from snakedriz.wcs import headerlets
+from snakedriz.wcs import headerlets, linear_wcs
 
 PRIMARY, ALTERNATE, HEADERLET = "primary", "alternate", "headerlet"
+#: Where a solution is taken from first.
+ORDER = (HEADERLET, ALTERNATE, PRIMARY)
+#: Keywords of a fit that an alternate WCS has with its letter.
+_FIT = ("RMS_RA", "RMS_DEC", "NMATCHES", "HDRNAME", "CATALOG", "FITGEOM")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a solution.
+    """What is wrong with a solution."""
 
-    Attributes
-    ----------
-    code : str
-        One word for programs (``no-sip``, ``stale-chip``, ...).
-    text : str
-        What was found.
-    repair : str
-        What would repair it.
-    blocks : bool
-        Whether the solution must not be made active as it is.
-    """
+    code: str  # one word for programs (``no-sip``, ``stale-chip``, ...)
+    text: str  # what was found
+    repair: str  # what would repair it
+    blocks: bool = True  # whether the solution must not be made active as it is
 
-    code: str
-    text: str
-    repair: str
-    blocks: bool = True
+    def __str__(self) -> str:
+        return f"{self.text} (repair: {self.repair})"
 
 
 @dataclass(frozen=True)
-class Solution:
-    """One WCS solution of an exposure.
+class WcsSolution:
+    """One WCS solution that an exposure carries."""
 
-    Attributes
-    ----------
-    where : str
-        `PRIMARY`, `ALTERNATE` or `HEADERLET`.
-    key : str
-        Letter of an alternate WCS, else ``''``.
-    extver : int or None
-        EXTVER of the HDRLET extension.
-    place : int or None
-        Index of the HDRLET among all extensions of the exposure: names it where EXTVER does not.
-    wcsname, hdrname, distname : str
-        As found, blanks stripped; ``''`` if not set.
-    distortion : str
-        Root of the IDCTAB it was made for (``2731450pi``), or ``''``.
-    kind, catalog : str
-        What follows the ``-`` of WCSNAME; the catalogue it was fitted to.
-    nmatch : int or None
-        Sources matched, None where the header does not say (0 where it says 0).
-    rms_ra_mas, rms_dec_mas : float or None
-        RMS of the fit in mas; None where it is not set, not a number, or 0 (stwcs's word for none).
-    rms_ra_px, rms_dec_px : float or None
-        The same in pixels of the detector.
-    chips : tuple of int
-        EXTVER of the SCI extensions it has a WCS for.
-    active : bool
-        Whether it is the WCS in force: the primary one, and the records of the same name that it came from.
-    problems : tuple of Problem
-        Damage, by `damage.inspect`.
-    """
-
-    where: str
-    key: str
-    extver: int | None
-    place: int | None
-    wcsname: str
+    where: str  # `PRIMARY`, `ALTERNATE` or `HEADERLET`
+    key: str  # letter of an alternate WCS, else ``''``
+    extver: int | None  # of the HDRLET extension
+    place: int | None  # index of the HDRLET among all extensions: names it where EXTVER does not
+    wcsname: str  # this and the next two: as found, blanks stripped; ``''`` if not set
     hdrname: str
     distname: str
-    distortion: str
-    kind: str
-    catalog: str
-    nmatch: int | None
-    rms_ra_mas: float | None
+    distortion: str  # root of the IDCTAB it was made for (``2731450pi``), or ``''``
+    kind: str  # what follows the ``-`` of WCSNAME
+    catalog: str  # that it was fitted to
+    nmatch: int | None  # sources matched; None where the header does not say (0 where it says 0)
+    rms_ra_mas: float | None  # of the fit; None where it is not set, not a number, or 0 (stwcs's word for none)
     rms_dec_mas: float | None
-    rms_ra_px: float | None
+    rms_ra_px: float | None  # the same in pixels of the detector
     rms_dec_px: float | None
-    chips: tuple[int, ...]
-    active: bool
-    problems: tuple[Problem, ...] = ()
+    chips: tuple[int, ...]  # EXTVER of the SCI extensions it has a WCS for
+    active: bool  # whether it is the WCS in force: the primary one, and the alternate or headerlet of the same name
+    problems: tuple[Problem, ...] = ()  # from `read` only whether it is truncated
 
     @property
     def blocked(self) -> bool:
@@ -113,12 +80,12 @@ class Solution:
             return f"HDRLET,{self.extver}"
         return "primary" if self.where == PRIMARY else f"alternate {self.key}"
 
-    def with_problems(self, problems: Sequence[Problem]) -> Solution:
-        """Return the record with these problems added."""
+    def with_problems(self, problems: Sequence[Problem]) -> WcsSolution:
+        """Return the solution with these problems added."""
         return replace(self, problems=(*self.problems, *problems))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record in JSON form."""
+        """Return the solution in JSON form."""
         return asdict(self)
 
 
@@ -156,9 +123,8 @@ def distortion_of(header: fits.Header, rootname: str, wcsname: str) -> str:
         model = keywords.text(header, keyword).lower().removeprefix(f"{rootname}_").split("-")[0]
         if model and model != "nomodel":
             return model
-    return (
-        wcsnames.idcroot(keywords.text(header, "IDCTAB")) if keywords.text(header, "IDCTAB") not in ("", "N/A") else ""
-    )
+    idctab = keywords.text(header, "IDCTAB")
+    return wcsnames.idcroot(idctab) if idctab not in ("", "N/A") else ""
 
 
 def _catalog(stated: str, kind: str) -> str:
@@ -173,20 +139,20 @@ def _rms(mas: float | None, scale: float | None) -> tuple[float | None, float | 
     return mas, (mas / 1000 / scale if mas and scale else None)
 
 
-def _record(
-    skeleton: fits.HDUList, about: fits.Header, where: str, key: str, names_of: tuple[str, str], **more: Any
-) -> Solution:
-    """Make a record; `about` is the header that describes the fit, `names_of` the keywords of matches and catalogue."""
+def _solution(
+    skeleton: fits.HDUList, about: fits.Header, where: str, key: str = "", matches: str = "NMATCHES", **more: Any
+) -> WcsSolution:
+    """Make a solution; `about` is the header that describes the fit, `matches` its keyword of their number."""
     first = skeleton["SCI", science_extensions(skeleton)[0]].header
     scale = plate_scale(first)
     wcsname = keywords.text(about, f"WCSNAME{key}")
-    nmatch = keywords.number(about, names_of[0] + key)
+    nmatch = keywords.number(about, matches + key)
     ra, ra_px = _rms(keywords.number(about, f"RMS_RA{key}"), scale)
     dec, dec_px = _rms(keywords.number(about, f"RMS_DEC{key}"), scale)
     kind = wcsnames.parse(wcsname).kind
-    return Solution(
+    return WcsSolution(
         where=where, key=key, wcsname=wcsname, hdrname=keywords.text(about, f"HDRNAME{key}"), kind=kind,
-        catalog=_catalog(keywords.text(about, names_of[1] + key), kind), nmatch=None if nmatch is None else int(nmatch),
+        catalog=_catalog(keywords.text(about, f"CATALOG{key}"), kind), nmatch=None if nmatch is None else int(nmatch),
         rms_ra_mas=ra, rms_dec_mas=dec, rms_ra_px=ra_px, rms_dec_px=dec_px,
         **{"extver": None, "place": None, "active": False, **more},
     )  # fmt: skip
@@ -205,7 +171,7 @@ def open_exposure(path: str | Path) -> fits.HDUList:
             warnings.simplefilter("ignore", AstropyUserWarning)  # of truncation, which is found and named by the reader
             return from_exposure(path, journal=True)
     except (OSError, TypeError, ValueError, VerifyError) as error:
-        raise SnakedrizError(f"{path}: cannot be read as an exposure ({error}); fetch the file again") from error
+        raise SnakedrizError(f"{path}: cannot be read as an exposure ({error})", "fetch the file again") from error
 
 
 def rootname(skeleton: fits.HDUList) -> str:
@@ -213,8 +179,8 @@ def rootname(skeleton: fits.HDUList) -> str:
     return keywords.text(skeleton[0].header, "ROOTNAME").lower().partition("_")[0]
 
 
-def read(skeleton: fits.HDUList) -> list[Solution]:
-    """Read every WCS solution that an exposure carries, each with what is wrong with it.
+def read(skeleton: fits.HDUList) -> list[WcsSolution]:
+    """Read every WCS solution that an exposure carries; whether they can be used is said by `validation.inspect`.
 
     Parameters
     ----------
@@ -223,7 +189,7 @@ def read(skeleton: fits.HDUList) -> list[Solution]:
 
     Returns
     -------
-    list of Solution
+    list of WcsSolution
         The primary one, alternates by letter, HDRLET extensions in the order of the file.
 
     Raises
@@ -231,15 +197,13 @@ def read(skeleton: fits.HDUList) -> list[Solution]:
     SnakedrizError
         If there is no SCI extension.
     """
-    from snakedriz.wcs import validation
-
     chips = science_extensions(skeleton)
     if not chips:
-        raise SnakedrizError("no SCI extension: not a calibrated HST exposure")
+        raise SnakedrizError("no SCI extension: not a calibrated HST exposure", "give an FLT, FLC or C0M file")
     root = rootname(skeleton)
     primary_header, first = skeleton[0].header, skeleton["SCI", chips[0]].header
-    primary = _record(
-        skeleton, first, PRIMARY, "", ("NMATCHES", "CATALOG"), active=True,
+    primary = _solution(
+        skeleton, first, PRIMARY, active=True,
         distname=keywords.text(primary_header, "DISTNAME"),
         distortion=distortion_of(primary_header, root, keywords.text(first, "WCSNAME")),
         chips=tuple(c for c in chips if "CRVAL1" in skeleton["SCI", c].header),
@@ -249,34 +213,34 @@ def read(skeleton: fits.HDUList) -> list[Solution]:
         mine = tuple(c for c in chips if f"CRVAL1{key}" in skeleton["SCI", c].header)
         header = skeleton["SCI", mine[0] if mine else chips[0]].header
         wcsname = keywords.text(header, f"WCSNAME{key}")
-        record = _record(
-            skeleton, header, ALTERNATE, key, ("NMATCHES", "CATALOG"), chips=mine, distname="",
+        alternate = _solution(
+            skeleton, header, ALTERNATE, key, chips=mine, distname="",
             distortion=wcsnames.parse(wcsname).idcroot,
         )  # fmt: skip
-        found.append(replace(record, active=_same(record, primary)))
+        found.append(replace(alternate, active=_same(alternate, primary)))
     for place in headerlets.headerlet_extensions(skeleton):
-        record = _headerlet_record(skeleton, place, root)
-        found.append(replace(record, active=_same(record, primary)))
-    return validation.inspect(skeleton, found)
+        attached = _headerlet_solution(skeleton, place, root)
+        found.append(replace(attached, active=_same(attached, primary)))
+    return found
 
 
-def _same(record: Solution, primary: Solution) -> bool:
+def _same(other: WcsSolution, primary: WcsSolution) -> bool:
     """Whether the primary WCS is this solution, by HDRNAME, else by WCSNAME."""
-    if record.hdrname and primary.hdrname:
-        return record.hdrname.upper() == primary.hdrname.upper() and record.wcsname == primary.wcsname
-    return bool(record.wcsname) and record.wcsname == primary.wcsname
+    if other.hdrname and primary.hdrname:
+        return other.hdrname.upper() == primary.hdrname.upper() and other.wcsname == primary.wcsname
+    return bool(other.wcsname) and other.wcsname == primary.wcsname
 
 
-def _headerlet_record(skeleton: fits.HDUList, place: int, root: str) -> Solution:
+def _headerlet_solution(skeleton: fits.HDUList, place: int, root: str) -> WcsSolution:
     hdu = skeleton[place]
     outer, extver = hdu.header, extension_name(hdu)[1]
     try:
         inner = headerlets.open_headerlet(hdu)
     except SnakedrizError as error:
-        problem = Problem("truncated", str(error), "fetch the file again, or take this headerlet from the archive")
+        problem = Problem("truncated", error.reason, "fetch the file again, or take this headerlet from the archive")
         wcsname = keywords.text(outer, "WCSNAME")
-        return _record(
-            skeleton, outer, HEADERLET, "", ("NMATCH", "CATALOG"), extver=extver, place=place, chips=(),
+        return _solution(
+            skeleton, outer, HEADERLET, matches="NMATCH", extver=extver, place=place, chips=(),
             distname=keywords.text(outer, "DISTNAME"), distortion=distortion_of(outer, root, wcsname),
             problems=(problem,),
         )  # fmt: skip
@@ -285,19 +249,19 @@ def _headerlet_record(skeleton: fits.HDUList, place: int, root: str) -> Solution
         if not keywords.text(about, keyword) and keywords.text(outer, keyword):
             about[keyword] = keywords.text(outer, keyword)
     chips = tuple(int(keywords.number(s.header, "TG_EVER") or 0) for s in inner[1:] if extension_name(s)[0] == "SIPWCS")
-    return _record(
-        skeleton, about, HEADERLET, "", ("NMATCH", "CATALOG"), extver=extver, place=place, chips=chips,
+    return _solution(
+        skeleton, about, HEADERLET, matches="NMATCH", extver=extver, place=place, chips=chips,
         distname=keywords.text(about, "DISTNAME"),
         distortion=distortion_of(about, root, keywords.text(about, "WCSNAME")),
     )  # fmt: skip
 
 
-def matching(found: Sequence[Solution], wanted: str) -> list[Solution]:
+def matching(found: Sequence[WcsSolution], wanted: str) -> list[WcsSolution]:
     """Return the solutions that a word of the user names, the preferred first.
 
     Tried in this order, and the first way that finds something counts: EXTVER of an HDRLET (a number); ``primary``;
     WCSNAME; HDRNAME; a pattern (``*``, ``?``) over WCSNAME; a pattern over HDRNAME. Upper and lower case count only
-    where both are there. Preference: undamaged before damaged, then `names.PREFERENCE`, then headerlets before
+    where both are there. Preference: undamaged before damaged, then `wcsnames.PREFERENCE`, then headerlets before
     alternates before the primary, then the order of the file.
     """
     ways = [
@@ -310,51 +274,58 @@ def matching(found: Sequence[Solution], wanted: str) -> list[Solution]:
         lambda s: fnmatch.fnmatchcase(s.wcsname.lower(), wanted.lower()),
         lambda s: fnmatch.fnmatchcase(s.hdrname.lower(), wanted.lower()),
     ]
-    order = {HEADERLET: 0, ALTERNATE: 1, PRIMARY: 2}
     for way in ways:
         if chosen := [s for s in found if way(s)]:
-            return sorted(chosen, key=lambda s: (s.blocked, wcsnames.parse(s.wcsname).rank, order[s.where]))
+            return sorted(chosen, key=lambda s: (s.blocked, wcsnames.parse(s.wcsname).rank, ORDER.index(s.where)))
     return []
 
 
-def choose(skeleton: fits.HDUList, found: Sequence[Solution], wanted: str) -> Solution:
-    """Return the one solution that is meant by `wanted` (see `matching`).
+def with_own_headers(exposure: fits.HDUList) -> fits.HDUList:
+    """Return the HDUs of an exposure with headers of their own and the same data."""
+    copies = [copy.copy(hdu) for hdu in exposure]
+    for made, hdu in zip(copies, exposure, strict=True):
+        made.header = hdu.header.copy()
+    return fits.HDUList(copies)
 
-    Raises
-    ------
-    SnakedrizError
-        If nothing matches, or the best matches share a name and differ on the sky.
+
+def promoted(skeleton: fits.HDUList, solution: WcsSolution) -> fits.HDUList:
+    """Return a copy of an exposure's headers in which the primary or an alternate WCS is the primary one.
+
+    The distortion model is the exposure's, or none where the alternate's CTYPE does not say ``-SIP``.
     """
-    from snakedriz.wcs import sky_positions
+    working = keywords.without_broken_cards(with_own_headers(skeleton))
+    if solution.where != ALTERNATE:
+        return working
+    headerlets.clear_fit_keywords(working)
+    undistorted = False
+    for chip in solution.chips:
+        header = working["SCI", chip].header
+        own = [
+            (card.keyword[:-1], card.value, card.comment)
+            for card in header.cards
+            if card.keyword.endswith(solution.key)
+            and (linear_wcs.KEYWORDS.fullmatch(card.keyword[:-1]) or card.keyword[:-1] in _FIT)
+        ]
+        for keyword in [k for k in header if linear_wcs.KEYWORDS.fullmatch(k)]:
+            header.remove(keyword, ignore_missing=True)
+        for keyword, content, comment in own:
+            header[keyword] = (content, comment)
+        if not str(header.get("CTYPE1", "")).endswith("-SIP"):
+            headerlets.clear_distortion(header)
+            undistorted = True
+    if undistorted:
+        headerlets.remove_tables(working)
+    return working
 
-    candidates = matching(found, wanted)
-    if not candidates:
-        have = ", ".join(dict.fromkeys(s.wcsname or s.hdrname or s.label for s in found))
-        raise SnakedrizError(f"no solution matches {wanted!r}; the file has {have}")
-    best = candidates[0]
-    rivals = [
-        s for s in candidates[1:]
-        if s.where == best.where and s.blocked == best.blocked and (s.wcsname == best.wcsname or wanted.isdecimal())
-    ]  # fmt: skip
-    if not best.blocked:
-        for rival in rivals:
-            if (apart := sky_positions.largest_difference(skeleton, best, rival)) > sky_positions.LIMIT_MICROARCSEC:
-                raise SnakedrizError(
-                    f"{wanted!r} names {best.label} ({best.hdrname}) and {rival.label} ({rival.hdrname}), which differ "
-                    f"by {apart / 1000:.3f} mas; give the HDRNAME or EXTVER of one, or repair the names first "
-                    "(snakedriz wcs check --repair-to)"
-                )
-    return best
 
-
-def headerlet_of(skeleton: fits.HDUList, solution: Solution, hdrname: str = "", descrip: str = "") -> Headerlet:
+def headerlet_of(skeleton: fits.HDUList, solution: WcsSolution, hdrname: str = "", descrip: str = "") -> Headerlet:
     """Return a solution as a headerlet: the one in the file, or one made of the primary or an alternate WCS.
 
     Parameters
     ----------
     skeleton : `~astropy.io.fits.HDUList`
         The exposure; not changed.
-    solution : Solution
+    solution : WcsSolution
         One of `read`.
     hdrname, descrip : str
         HDRNAME (by default the solution's own, else made of exposure and WCSNAME) and DESCRIP of one that is made.
@@ -364,13 +335,11 @@ def headerlet_of(skeleton: fits.HDUList, solution: Solution, hdrname: str = "", 
     SnakedrizError
         If the headerlet in the file is truncated.
     """
-    from snakedriz.wcs import sky_positions
-
     if solution.where == HEADERLET:
         return Headerlet(
             list(keywords.without_broken_cards(headerlets.open_headerlet(skeleton[solution.place]))), logging=False
         )
-    working = sky_positions.promoted(skeleton, solution)
+    working = promoted(skeleton, solution)
     wcsname = solution.wcsname or "UNKNOWN"
     for chip in science_extensions(working):
         working["SCI", chip].header["WCSNAME"] = wcsname

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,78 +13,68 @@ from stwcs.wcsutil.headerlet import Headerlet
 
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import PIXEL_EXTENSIONS, extension_name, science_extensions
+from snakedriz.files import whole
 from snakedriz.fits_headers import keywords, wcsnames
 from snakedriz.wcs import fits_bytes, headerlets, sky_positions, solutions, undo_records, validation
-from snakedriz.wcs.solutions import HEADERLET, Solution
+from snakedriz.wcs.solutions import HEADERLET, WcsSolution
+
+_REPORT = "report it, with the file"
 
 
 @dataclass(frozen=True)
-class Switch:
-    """What a switch did, or would do.
+class Switched:
+    """What a switch did, or would do."""
 
-    Attributes
-    ----------
-    path : str
-        The exposure.
-    before, after : str
-        WCSNAME before and after.
-    source : str
-        Where the new solution came from (``HDRLET,4``, ``alternate A``, a file).
-    archived : str
-        HDRNAME of the headerlet that keeps the replaced solution.
-    moved_mas : float
-        Mean displacement of the pixels on the sky, mas.
-    proof_microarcsec : float
-        Largest difference between the positions predicted by the solution and those that the file gives now.
-    changed : bool
-        False if the solution was active already.
-    notes : tuple of str
-        What else there is to say.
-    """
-
-    path: str
-    before: str
+    path: str  # the exposure
+    before: str  # WCSNAME
     after: str
-    source: str
-    archived: str
-    moved_mas: float
-    proof_microarcsec: float
-    changed: bool
+    source: str  # where the new solution came from (``HDRLET,4``, ``alternate A``, a file)
+    archived: str  # HDRNAME of the headerlet that keeps the replaced solution
+    moved_mas: float  # mean displacement of the pixels on the sky
+    proof_microarcsec: float  # largest difference between the positions predicted and those that the file gives now
+    changed: bool  # False if the solution was active already
     notes: tuple[str, ...] = ()
 
 
-def activate(skeleton: fits.HDUList, solution: Solution, force: bool = False) -> None:
-    """Make a solution of an exposure the primary WCS of all chips, in place; nothing is archived here.
-
-    Parameters
-    ----------
-    skeleton : `~astropy.io.fits.HDUList`
-        The exposure.
-    solution : Solution
-        One of `solutions.read` of this exposure.
-    force : bool
-        Apply it although it is damaged, as far as it has a WCS for every chip.
+def choose(skeleton: fits.HDUList, found: Sequence[WcsSolution], wanted: str) -> WcsSolution:
+    """Return the one solution of an exposure that is meant by `wanted` (see `solutions.matching`).
 
     Raises
     ------
     SnakedrizError
-        If it is damaged, with what is wrong and what would repair it.
+        If nothing matches, or the best matches share a name and differ on the sky.
     """
-    refuse(solution, force)
-    put(skeleton, solutions.headerlet_of(skeleton, solution), solution)
+    candidates = solutions.matching(found, wanted)
+    if not candidates:
+        have = ", ".join(dict.fromkeys(s.wcsname or s.hdrname or s.label for s in found))
+        raise SnakedrizError(f"no solution matches {wanted!r}", f"ask for one that the file has: {have}")
+    best = candidates[0]
+    rivals = [
+        s for s in candidates[1:]
+        if s.where == best.where and s.blocked == best.blocked and (s.wcsname == best.wcsname or wanted.isdecimal())
+    ]  # fmt: skip
+    if not best.blocked:
+        for rival in rivals:
+            if (apart := sky_positions.largest_difference(skeleton, best, rival)) > sky_positions.LIMIT_MICROARCSEC:
+                raise SnakedrizError(
+                    f"{wanted!r} names {best.label} ({best.hdrname}) and {rival.label} ({rival.hdrname}), which differ "
+                    f"by {apart / 1000:.3f} mas",
+                    "give the HDRNAME or EXTVER of one, or repair the names first (snakedriz wcs check --repair-to)",
+                )
+    return best
 
 
-def refuse(solution: Solution, force: bool) -> None:
+def refuse(solution: WcsSolution, force: bool) -> None:
     """Raise if a solution must not be made active."""
     fatal = {"truncated", "chips-missing", "not-a-number", "keyword-missing", "no-chip", "table-missing"}
     bad = [p for p in solution.problems if p.blocks and (not force or p.code in fatal)]
     if bad:
-        found = "; ".join(f"{p.text} (repair: {p.repair})" for p in bad)
-        forced = "" if any(p.code in fatal for p in bad) else ". --force applies it as it is"
-        raise SnakedrizError(f"{solution.label} {solution.wcsname}: {found}{forced}")
+        forced = "" if any(p.code in fatal for p in bad) else ", or apply it as it is with --force"
+        reason = f"{solution.label} {solution.wcsname}: {'; '.join(map(str, bad))}"
+        raise SnakedrizError(reason, f"repair it, or use another solution{forced}")
 
 
-def put(skeleton: fits.HDUList, headerlet: Headerlet, solution: Solution) -> None:
+def make_active(skeleton: fits.HDUList, headerlet: Headerlet, solution: WcsSolution) -> None:
     """Make a solution the primary WCS of an exposure, in place, given as a headerlet (`solutions.headerlet_of`)."""
     _distortion_files(skeleton, headerlet)
     headerlets.apply(skeleton, headerlet)
@@ -115,25 +105,22 @@ def _distortion_files(skeleton: fits.HDUList, headerlet: Headerlet) -> None:
             target[keyword] = keywords.text(source, keyword)
 
 
-def backup(skeleton: fits.HDUList, found: list[Solution]) -> str:
+def backup(skeleton: fits.HDUList, found: list[WcsSolution]) -> str:
     """Keep the active WCS as an HDRLET, in place, unless one in the file holds just this WCS; returns its HDRNAME."""
     active = found[0]
     points = sky_positions.of_solution(skeleton, active)
     for other in found:
-        same = other.where == HEADERLET and other.wcsname == active.wcsname and not other.blocked
-        if (
-            same
-            and sky_positions.difference(sky_positions.of_solution(skeleton, other), points)
-            <= sky_positions.LIMIT_MICROARCSEC
-        ):
-            return other.hdrname
+        if other.where == HEADERLET and other.wcsname == active.wcsname and not other.blocked:
+            apart = sky_positions.difference(sky_positions.of_solution(skeleton, other), points)
+            if apart <= sky_positions.LIMIT_MICROARCSEC:
+                return other.hdrname
     made = solutions.headerlet_of(skeleton, active, descrip="replaced by snakedriz wcs")
-    if (
-        apart := sky_positions.difference(sky_positions.of_headerlet(skeleton, made), points)
-    ) > sky_positions.LIMIT_MICROARCSEC:
+    apart = sky_positions.difference(sky_positions.of_headerlet(skeleton, made), points)
+    if apart > sky_positions.LIMIT_MICROARCSEC:
         raise SnakedrizError(
             f"left untouched: a headerlet of the active WCS differs from it by {apart:.3g} micro-arcsec, so that it "
-            "could not be kept; please report this with the file"
+            "could not be kept",
+            _REPORT,
         )
     _unique(skeleton, made)
     headerlets.attach(skeleton, [made])
@@ -147,7 +134,9 @@ def _unique(skeleton: fits.HDUList, headerlet: Headerlet) -> None:
     if name.upper() in taken:
         headerlet[0].header["HDRNAME"] = validation.renamed(name, _bytes(headerlet))
     if str(headerlet[0].header["HDRNAME"]).upper() in taken:
-        raise SnakedrizError(f"a headerlet {headerlet[0].header['HDRNAME']} is in the file already")
+        raise SnakedrizError(
+            f"a headerlet {headerlet[0].header['HDRNAME']} is in the file already", "give it another HDRNAME"
+        )
 
 
 def _bytes(headerlet: fits.HDUList) -> bytes:
@@ -156,12 +145,12 @@ def _bytes(headerlet: fits.HDUList) -> bytes:
     return stream.getvalue()
 
 
-def switch(path: str | Path, wanted: str, force: bool = False, dry_run: bool = False) -> Switch:
+def switch(path: str | Path, wanted: str, force: bool = False, dry_run: bool = False) -> Switched:
     """Make another solution that a file carries its active WCS.
 
-    The replaced solution stays in the file as an HDRLET; what was changed is kept in the file's journal (see `undo` of
-    `journal`). The new file is written beside the old one, and replaces it only if every point of a grid on every chip
-    lies within 1 micro-arcsec of where the solution's own WCS puts it.
+    The replaced solution stays in the file as an HDRLET; what was changed is kept in the file too (see
+    `undo_records`). The new file is written beside the old one, and replaces it only if every point of a grid on every
+    chip lies within 1 micro-arcsec of where the solution's own WCS puts it.
 
     Parameters
     ----------
@@ -179,10 +168,10 @@ def switch(path: str | Path, wanted: str, force: bool = False, dry_run: bool = F
     SnakedrizError
         If the solution is not there, is damaged, or the proof fails; the file is untouched then.
     """
-    return _switch(path, lambda exposure, found: solutions.choose(exposure, found, wanted), force, dry_run)
+    return _switch(path, lambda exposure, found: choose(exposure, found, wanted), force, dry_run)
 
 
-def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry_run: bool = False) -> Switch:
+def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry_run: bool = False) -> Switched:
     """Attach a headerlet file to an exposure and make it the active WCS; otherwise as `switch`.
 
     Raises
@@ -195,17 +184,10 @@ def apply_file(path: str | Path, headerlet: str | Path, force: bool = False, dry
     return _switch(path, lambda exposure, found: attach(exposure, found, loaded), force, dry_run, str(headerlet))
 
 
-def attach(exposure: fits.HDUList, found: Sequence[Solution], headerlet: Headerlet) -> Solution:
-    """Attach a headerlet to an exposure, in place, unless it is attached already; returns its record.
+def attach(exposure: fits.HDUList, found: Sequence[WcsSolution], headerlet: Headerlet) -> WcsSolution:
+    """Attach a headerlet to an exposure, in place, unless it is among its solutions already; returns its solution.
 
-    Parameters
-    ----------
-    exposure : `~astropy.io.fits.HDUList`
-        The exposure.
-    found : sequence of Solution
-        Its solutions.
-    headerlet : Headerlet
-        May get another HDRNAME, if the exposure has a different one of its name.
+    The headerlet gets another HDRNAME if the exposure has a different one of its name.
     """
     for other in found:
         same = other.where == HEADERLET and other.hdrname == keywords.text(headerlet[0].header, "HDRNAME")
@@ -220,24 +202,22 @@ def attach(exposure: fits.HDUList, found: Sequence[Solution], headerlet: Headerl
             headerlet[0].header[keyword] = made if keyword == "HDRNAME" else ""
     _unique(exposure, headerlet)
     headerlets.attach(exposure, [headerlet])
-    return next(s for s in reversed(solutions.read(exposure)) if s.where == HEADERLET)
+    return next(s for s in reversed(validation.inspect(exposure)) if s.where == HEADERLET)
 
 
 def _switch(
-    path: str | Path, choose: Callable[[fits.HDUList, list[Solution]], Solution], force: bool, dry_run: bool,
+    path: str | Path, choose: Callable[[fits.HDUList, list[WcsSolution]], WcsSolution], force: bool, dry_run: bool,
     source: str = "",
-) -> Switch:  # fmt: skip
+) -> Switched:  # fmt: skip
     real = fits_bytes.writable(path)
     parts, problem = fits_bytes.pieces(real)
     if problem:
-        raise SnakedrizError(
-            f"{path}: {problem}; fetch the file again, or repair a copy (snakedriz wcs check --repair-to)"
-        )
+        remedy = "fetch the file again, or repair a copy (snakedriz wcs check --repair-to)"
+        raise SnakedrizError(f"{path}: {problem}", remedy)
     exposure = solutions.open_exposure(real)
-    origin = {id(hdu): (index, hdu.header.tostring()) for index, hdu in enumerate(exposure)}
-    kept = list(exposure)  # alive, so that no id is used twice
+    original = _Original(exposure, parts)
     try:
-        found = solutions.read(exposure)
+        found = validation.inspect(exposure)
         before = sky_positions.of_exposure(exposure)
         chosen = choose(exposure, found)
         refuse(chosen, force)
@@ -245,59 +225,64 @@ def _switch(
         same = sky_positions.difference(predicted, before) <= sky_positions.LIMIT_MICROARCSEC
         if same and chosen.wcsname == found[0].wcsname and not source:
             apart = sky_positions.difference(predicted, before)
-            return Switch(str(path), found[0].wcsname, chosen.wcsname, chosen.label, "", 0.0, apart, False)
+            return Switched(str(path), found[0].wcsname, chosen.wcsname, chosen.label, "", 0.0, apart, False)
         new = solutions.headerlet_of(exposure, chosen)
         archived = backup(exposure, found)
-        put(exposure, new, chosen)
-        exposure[0].header["HISTORY"] = (
-            f"snakedriz wcs: {found[0].wcsname or 'no name'} -> {chosen.wcsname or 'no name'}"
-        )
+        make_active(exposure, new, chosen)
+        names = f"{found[0].wcsname or 'no name'} -> {chosen.wcsname or 'no name'}"
+        exposure[0].header["HISTORY"] = f"snakedriz wcs: {names}"
         exposure[0].header["NEXTEND"] = len(exposure)  # the journal comes last
-        apart = _prove(path, exposure, predicted)
+        apart = prove(path, exposure, predicted)
     except SnakedrizError as error:
-        raise SnakedrizError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
-    after = [_piece(hdu, origin.get(id(hdu)), parts) for hdu in exposure]
-    del kept
+        raise SnakedrizError(f"{path}: {error.reason.removeprefix(f'{path}: ')}", error.remedy) from error
+    after = original.pieces(exposure)
     about = {"from": found[0].wcsname, "to": chosen.wcsname, "archived": archived}
     log = undo_records.record(real, parts, after, before, about)
     if not dry_run:
         fits_bytes.rewrite(
-            real, [*(p for _, p in after), log], lambda t: _prove(path, solutions.open_exposure(t), predicted)
+            real, [*(p for _, p in after), log], lambda t: prove(path, solutions.open_exposure(t), predicted)
         )
     moved = np.concatenate([(predicted[c] - before[c]) * [np.cos(np.radians(before[c][0, 1])), 1] for c in before])
-    return Switch(
+    return Switched(
         str(path), found[0].wcsname, chosen.wcsname, source or chosen.label, archived,
         float(np.hypot(*moved.mean(axis=0)) * 3.6e6), apart, True,
-        tuple(f"{p.text} (repair: {p.repair})" for p in chosen.problems),
+        tuple(map(str, chosen.problems)),
     )  # fmt: skip
 
 
-def _prove(path: str | Path, exposure: fits.HDUList, predicted: sky_positions.Points) -> float:
+def prove(what: object, exposure: fits.HDUList, predicted: sky_positions.Points) -> float:
+    """Return by how much (micro-arcsec) pixels are off predicted positions; raises if they are not the same."""
     apart = sky_positions.difference(sky_positions.of_exposure(exposure), predicted)
     if apart > sky_positions.LIMIT_MICROARCSEC:
         raise SnakedrizError(
-            f"{path}: left untouched: with the new WCS pixels lie {apart:.3g} micro-arcsec from where the solution "
-            "puts them; please report this with the file"
+            f"{what}: left untouched: pixels lie {apart:.3g} micro-arcsec from where the new solution puts them",
+            _REPORT,
         )
     return apart
 
 
-def _piece(
-    hdu: fits.hdu.base.ExtensionHDU, origin: tuple[int, str] | None, parts: list[fits_bytes.Piece]
-) -> tuple[int | None, fits_bytes.Piece]:
-    if origin is None:
+class _Original:
+    """The extensions of a file as they were read, to tell which have changed since."""
+
+    def __init__(self, exposure: fits.HDUList, parts: Sequence[fits_bytes.Piece]) -> None:
+        self._read = [(hdu, hdu.header.tostring(), part) for hdu, part in zip(exposure, parts, strict=True)]
+
+    def pieces(self, exposure: fits.HDUList) -> list[tuple[int | None, fits_bytes.Piece]]:
+        """Return each extension of the exposure as it is now, with its index in the file (None: new)."""
+        return [self._piece(hdu) for hdu in exposure]
+
+    def _piece(self, hdu: fits.hdu.base.ExtensionHDU) -> tuple[int | None, fits_bytes.Piece]:
+        for index, (own, text, part) in enumerate(self._read):
+            if own is hdu:
+                if hdu.header.tostring() == text:
+                    return index, part
+                name = extension_name(hdu) if index else part.name
+                return index, replace(part, name=name, header=fits_bytes.header_bytes(hdu.header, part.header))
         return None, fits_bytes.piece_of(hdu)
-    index, text = origin
-    part = parts[index]
-    if hdu.header.tostring() == text:
-        return index, part
-    header = fits_bytes.header_bytes(hdu.header, part.header)
-    name = extension_name(hdu) if index else part.name
-    return index, fits_bytes.Piece(name, header, part.start, part.size, part.data)
 
 
 def repair_copy(path: str | Path, target: str | Path) -> list[str]:
-    """Write a copy of an exposure with its headerlets repaired (`damage.repair`); returns what was done.
+    """Write a copy of an exposure with its headerlets repaired (`validation.repair`); returns what was done.
 
     An extension cut off at the end of the file is left out if it holds no pixels. Nothing is written if nothing is to
     be repaired.
@@ -309,29 +294,26 @@ def repair_copy(path: str | Path, target: str | Path) -> list[str]:
     """
     target = Path(target)
     if target.exists():
-        raise SnakedrizError(f"{target}: exists already; repaired copies never replace a file")
+        raise SnakedrizError(f"{target}: exists already", "give another folder: repaired copies never replace a file")
     parts, problem = fits_bytes.pieces(path)
     done = []
     if problem:
         size = Path(path).stat().st_size
         if parts[-1].start + parts[-1].size > size:
             if parts[-1].name[0] in (*PIXEL_EXTENSIONS, "PRIMARY"):
-                raise SnakedrizError(f"{path}: {problem}: pixels are missing; fetch the file again")
+                raise SnakedrizError(f"{path}: {problem}: pixels are missing", "fetch the file again")
             done.append(f"{parts[-1].name[0]},{parts[-1].name[1]}: removed, truncated")
             parts = parts[:-1]
         else:
             done.append(f"{size - parts[-1].start - parts[-1].size} bytes after the last extension removed")
     exposure = solutions.open_exposure(path)
     del exposure[len(parts) :]
-    origin = {id(hdu): (index, hdu.header.tostring()) for index, hdu in enumerate(exposure)}
-    kept = list(exposure)
+    original = _Original(exposure, parts)
     done += validation.repair(exposure)
     if done:
-        after = [_piece(hdu, origin.get(id(hdu)), parts)[1] for hdu in exposure]
-        with fits_bytes.whole(target) as temporary:
-            fits_bytes.write(temporary, after, path)
-            left = [p.code for s in solutions.read(solutions.open_exposure(temporary)) for p in s.problems]
+        with whole(target) as temporary:
+            fits_bytes.write(temporary, [piece for _, piece in original.pieces(exposure)], path)
+            left = [p.code for s in validation.inspect(solutions.open_exposure(temporary)) for p in s.problems]
             if {"extver", "duplicate-extver", "duplicate-hdrname", "truncated"} & set(left):
-                raise SnakedrizError(f"{path}: the repair left {', '.join(left)}; please report this with the file")
-    del kept
+                raise SnakedrizError(f"{path}: the repair left {', '.join(left)}", _REPORT)
     return done

@@ -4,18 +4,20 @@ Each switch appends one extension `EXTNAME`, an array of bytes: zlib-compressed 
 the switch, the extensions it removed, the order of all of them, and the positions of the grid before. Undo takes the
 last one. If nothing else has touched the headers since, the file is what it was, byte for byte; keywords that others
 changed in the meantime (AstroDrizzle's MDRIZSKY) stay, and a WCS that others changed is not overwritten.
+
+stwcs does not do here. Measured on the five archive headers of the tests: its `restore_from_headerlet`, there and back,
+leaves 6 to 60 cards of the SCI headers changed and all in another order; and astropy writes no header with NaN in it.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +95,16 @@ def record(
     return fits_bytes.piece_of(hdu)
 
 
-def undo(path: str | Path, dry_run: bool = False) -> dict[str, str]:
+@dataclass(frozen=True)
+class Undone:
+    """What an undo did, or would do."""
+
+    before: str  # WCSNAME
+    after: str
+    exact: str  # ``file``: the headers are what they were, byte for byte; ``wcs``: keywords changed since then stay
+
+
+def undo(path: str | Path, dry_run: bool = False) -> Undone:
     """Take back the last switch of a file.
 
     Parameters
@@ -102,12 +113,6 @@ def undo(path: str | Path, dry_run: bool = False) -> dict[str, str]:
         An exposure that `snakedriz wcs` switched.
     dry_run : bool
         Say what would happen and change nothing.
-
-    Returns
-    -------
-    dict
-        `from`, `to` (WCSNAME now, WCSNAME restored), `exact` (``file``: the headers are what they were, byte for byte;
-        ``wcs``: other keywords have changed since and stay).
 
     Raises
     ------
@@ -118,10 +123,11 @@ def undo(path: str | Path, dry_run: bool = False) -> dict[str, str]:
     real = fits_bytes.writable(path)
     parts, problem = fits_bytes.pieces(real)
     if problem:
-        raise SnakedrizError(f"{path}: {problem}; fetch the file again")
+        raise SnakedrizError(f"{path}: {problem}", "fetch the file again")
     logs = [index for index, part in enumerate(parts) if part.name[0] == EXTNAME]
     if not logs:
-        raise SnakedrizError(f"{path}: there is nothing to undo: it has no {EXTNAME} extension of an earlier switch")
+        reason = f"{path}: there is nothing to undo: it has no {EXTNAME} extension of an earlier switch"
+        raise SnakedrizError(reason, "undo only files that 'snakedriz wcs' switched")
     last = max(logs, key=lambda index: parts[index].name[1])
     content = _read(real, parts[last].name[1])
     current = [part for index, part in enumerate(parts) if index != last]
@@ -133,12 +139,13 @@ def undo(path: str | Path, dry_run: bool = False) -> dict[str, str]:
         apart = sky_positions.difference(points, {int(c): np.array(p) for c, p in content["points"].items()})
         if apart > sky_positions.LIMIT_MICROARCSEC:
             raise SnakedrizError(
-                f"{path}: left untouched: the restored WCS is {apart:.3g} micro-arcsec from what was there"
+                f"{path}: left untouched: the restored WCS is {apart:.3g} micro-arcsec from what was there",
+                "switch by name instead, and report it with the file",
             )
 
     if not dry_run:
         fits_bytes.rewrite(real, restored, check)
-    return {"from": content["to"], "to": content["from"], "exact": "file" if exact else "wcs"}
+    return Undone(content["to"], content["from"], "file" if exact else "wcs")
 
 
 def _read(path: Path, version: int) -> dict[str, Any]:
@@ -147,53 +154,39 @@ def _read(path: Path, version: int) -> dict[str, Any]:
     try:
         content = json.loads(zlib.decompress(raw))
     except (zlib.error, ValueError) as error:
-        raise SnakedrizError(f"{path}: {EXTNAME},{version} is damaged ({error}); switch by name instead") from error
+        raise SnakedrizError(f"{path}: {EXTNAME},{version} is damaged ({error})", "switch by name instead") from error
     if content["version"] != _VERSION:
-        raise SnakedrizError(f"{path}: {EXTNAME},{version} was written by another version of snakedriz")
+        reason = f"{path}: {EXTNAME},{version} was written by another version of snakedriz"
+        raise SnakedrizError(reason, "undo with that version, or switch by name instead")
     return content
 
 
 def _restored(path: str | Path, real: Path, current: list[Piece], content: dict[str, Any]) -> list[Piece]:
     ids = identities(current)
-    now = dict(zip(ids, current, strict=True))
-    for identity, digest in content["added"]:
-        key = (identity[0], identity[1], identity[2])
+    now: dict[Any, Piece] = dict(zip(ids, current, strict=True))
+    for key, digest in ((tuple(identity), digest) for identity, digest in content["added"]):
         if key in now and hashlib.sha256(now[key].content(real)).hexdigest() == digest:
             del now[key]
-        elif identity[0] in ("WCSDVARR", "D2IMARR"):
+        elif key[0] in ("WCSDVARR", "D2IMARR"):
             raise SnakedrizError(
-                f"{path}: {identity[0]},{identity[1]} is not what the last switch wrote: another program changed "
-                f"the WCS since. Undo would lose that; use 'snakedriz wcs switch --to {content['from']}' instead"
+                f"{path}: {key[0]},{key[1]} is not what the last switch wrote: another program changed "
+                "the WCS since, and undo would lose that",
+                f"use 'snakedriz wcs switch --to {content['from']}' instead",
             )
-    for identity, before, after in content["changed"]:
-        key = (identity[0], identity[1], identity[2])
+    for key, before, after in ((tuple(identity), *texts) for identity, *texts in content["changed"]):
         if key not in now:
             raise SnakedrizError(
-                f"{path}: {identity[0]},{identity[1]}, whose WCS is to be restored, is no longer there"
+                f"{path}: {key[0]},{key[1]}, whose WCS is to be restored, is no longer there",
+                "fetch the file again",
             )
         now[key] = replace(now[key], header=_header(path, now[key], before, after))
     restored = []
     for entry in content["order"]:
         if isinstance(entry, str):
-            restored.append(_blob(base64.b64decode(entry)))
-        elif (entry[0], entry[1], entry[2]) in now:
-            restored.append(now.pop((entry[0], entry[1], entry[2])))
+            restored.append(fits_bytes.piece_from(base64.b64decode(entry)))
+        elif tuple(entry) in now:
+            restored.append(now.pop(tuple(entry)))
     return [*restored, *now.values()]
-
-
-def _blob(raw: bytes) -> Piece:
-    with fits.open(_with_primary(raw), lazy_load_hdus=False) as hdul:
-        info = hdul[1].fileinfo()
-        split = info["datLoc"] - info["hdrLoc"]
-        return Piece(extension_name(hdul[1]), raw[:split], 0, len(raw) - split, raw[split:])
-
-
-def _with_primary(raw: bytes) -> Any:
-    stream = io.BytesIO()
-    fits.PrimaryHDU().writeto(stream)
-    stream.write(raw)
-    stream.seek(0)
-    return stream
 
 
 def _cards(header: fits.Header) -> dict[str, list[str]]:
@@ -217,7 +210,8 @@ def _header(path: str | Path, part: Piece, before: str, after: str) -> bytes:
     if different := sorted(k for k in changed if now.get(k) != became.get(k)):
         raise SnakedrizError(
             f"{path}: {', '.join(different)} of {part.name[0]},{part.name[1]} changed since the last switch: another "
-            "program has changed the WCS. Undo would lose that; use 'snakedriz wcs switch --to' instead"
+            "program has changed the WCS, and undo would lose that",
+            "use 'snakedriz wcs switch --to' instead",
         )
     kept = [card for card in header.cards if card.rawkeyword not in changed]
     kept += [card for card in old.cards if card.rawkeyword in changed]

@@ -13,27 +13,19 @@ from stwcs.wcsutil.headerlet import Headerlet, HeaderletHDU
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import extension_name, science_extensions
 from snakedriz.fits_headers import keywords, wcsnames
-from snakedriz.wcs import headerlets, sky_positions, solutions
-from snakedriz.wcs.solutions import ALTERNATE, HEADERLET, PRIMARY, Problem, Solution
+from snakedriz.wcs import headerlets, linear_wcs, sky_positions, solutions
+from snakedriz.wcs.solutions import ALTERNATE, HEADERLET, PRIMARY, Problem, WcsSolution
 
 #: A chip that parts from the other by more than this, compared with the distortion model, did not move with it. The
 #: archive's sound headerlets stay below 0.2 mas (rounding of SIP terms), its stale ones are 8 to 180 mas off.
 STALE_MAS = 1.0
 _ESSENTIAL = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
 _AGAIN = "take the headerlet from the archive again"
-_FETCH = "fetch the file again"
 
 
-def inspect(skeleton: fits.HDUList, found: Sequence[Solution]) -> list[Solution]:
-    """Return the solutions of an exposure with what is wrong with each.
-
-    Parameters
-    ----------
-    skeleton : `~astropy.io.fits.HDUList`
-        The exposure; not changed.
-    found : sequence of Solution
-        Its solutions, without problems but ``truncated``.
-    """
+def inspect(skeleton: fits.HDUList) -> list[WcsSolution]:
+    """Return every WCS solution that an exposure carries (`solutions.read`), each with what is wrong with it."""
+    found = solutions.read(skeleton)
     judged = [
         solution.with_problems(
             _headerlet(skeleton, solution) if solution.where == HEADERLET else _own(skeleton, solution)
@@ -102,7 +94,7 @@ def _sip(header: fits.Header, where: str, again: str, wcsname: str, key: str = "
     return found
 
 
-def _headerlet(skeleton: fits.HDUList, solution: Solution) -> list[Problem]:
+def _headerlet(skeleton: fits.HDUList, solution: WcsSolution) -> list[Problem]:
     if solution.problems:
         return []  # truncated: nothing more can be said
     inner = headerlets.open_headerlet(skeleton[solution.place])
@@ -124,7 +116,7 @@ def _headerlet(skeleton: fits.HDUList, solution: Solution) -> list[Problem]:
     return found
 
 
-def _own(skeleton: fits.HDUList, solution: Solution) -> list[Problem]:
+def _own(skeleton: fits.HDUList, solution: WcsSolution) -> list[Problem]:
     """Problems of the primary or an alternate WCS."""
     again = (
         "switch to one of the file's headerlets" if solution.where == PRIMARY else "use a headerlet of the same name"
@@ -152,7 +144,7 @@ def _own(skeleton: fits.HDUList, solution: Solution) -> list[Problem]:
     return found
 
 
-def _model(skeleton: fits.HDUList, solution: Solution, own: str) -> list[Problem]:
+def _model(skeleton: fits.HDUList, solution: WcsSolution, own: str) -> list[Problem]:
     """A distortion model other than the exposure's; a solution without distortion has none to differ."""
     if solution.where == PRIMARY or not own or not solution.distortion or solution.distortion == own:
         return []
@@ -166,14 +158,14 @@ def _model(skeleton: fits.HDUList, solution: Solution, own: str) -> list[Problem
     ]
 
 
-def _distorted(skeleton: fits.HDUList, solution: Solution) -> bool:
+def _distorted(skeleton: fits.HDUList, solution: WcsSolution) -> bool:
     if any(problem.code == "truncated" for problem in solution.problems):
         return True
     inner = headerlets.open_headerlet(skeleton[solution.place])
     return any("A_ORDER" in hdu.header for hdu in inner[1:]) or bool(wcsnames.parse(solution.wcsname).idcroot)
 
 
-def _numbering(found: Sequence[Solution], solution: Solution) -> list[Problem]:
+def _numbering(found: Sequence[WcsSolution], solution: WcsSolution) -> list[Problem]:
     """HDRNAME and EXTVER that other headerlets have too, and EXTVER that is not the place among them."""
     if solution.where != HEADERLET:
         return []
@@ -193,7 +185,7 @@ def _numbering(found: Sequence[Solution], solution: Solution) -> list[Problem]:
     return problems
 
 
-def _stale(skeleton: fits.HDUList, found: list[Solution]) -> list[Solution]:
+def _stale(skeleton: fits.HDUList, found: list[WcsSolution]) -> list[WcsSolution]:
     """Add which solutions have a chip that did not move with the others (behaviour page, B5).
 
     What a fit does to the chips of an exposure is one linear map of the tangent plane. It is found from the first chip,
@@ -225,7 +217,7 @@ def _stale(skeleton: fits.HDUList, found: list[Solution]) -> list[Solution]:
     return judged
 
 
-def _stale_names(skeleton: fits.HDUList, solution: Solution) -> str:
+def _stale_names(skeleton: fits.HDUList, solution: WcsSolution) -> str:
     if solution.where != HEADERLET:
         return ""
     inner = headerlets.open_headerlet(skeleton[solution.place])
@@ -240,7 +232,7 @@ def _stale_names(skeleton: fits.HDUList, solution: Solution) -> str:
     return "; ".join(f"SIPWCS,{version} still holds {name}" for version, name in sorted(other.items()))
 
 
-def _bare(skeleton: fits.HDUList, found: Sequence[Solution]) -> sky_positions.Points | None:
+def _bare(skeleton: fits.HDUList, found: Sequence[WcsSolution]) -> sky_positions.Points | None:
     """Positions by the distortion model alone, or by the least fitted solution there is."""
     usable = [
         s
@@ -260,7 +252,7 @@ def _parted(base: sky_positions.Points, moved: sky_positions.Points) -> dict[int
     first, *others = sorted(base)
     centre = base[first].mean(axis=0)
 
-    def plane(points: np.ndarray) -> np.ndarray:
+    def plane(points: np.ndarray) -> np.ndarray:  # gnomonic projection
         ra, dec = np.radians(points[:, 0] - centre[0]), np.radians(points[:, 1])
         dec0 = np.radians(centre[1])
         cos_c = np.sin(dec0) * np.sin(dec) + np.cos(dec0) * np.cos(dec) * np.cos(ra)
@@ -280,7 +272,7 @@ def _parted(base: sky_positions.Points, moved: sky_positions.Points) -> dict[int
     return apart
 
 
-def _twin(found: Sequence[Solution], solution: Solution) -> Solution | None:
+def _twin(found: Sequence[WcsSolution], solution: WcsSolution) -> WcsSolution | None:
     """The primary or an alternate WCS that is the same solution, with all its chips right."""
     for other in found:
         same = other.wcsname == solution.wcsname and other.distortion == solution.distortion
@@ -302,7 +294,7 @@ def repair(skeleton: fits.HDUList) -> list[str]:
     WCS of the same name, if it has all chips right. A truncated headerlet is removed: it cannot be applied anyway.
     """
     done: list[str] = []
-    for solution in reversed(solutions.read(skeleton)):
+    for solution in reversed(solutions.read(skeleton)):  # truncation is found without `inspect`
         codes = {problem.code for problem in solution.problems}
         if "truncated" in codes:
             del skeleton[solution.place]
@@ -360,23 +352,24 @@ def _encapsulate(inner: fits.HDUList, outer: fits.Header) -> HeaderletHDU:
 
 def _repair_stale(skeleton: fits.HDUList) -> list[str]:
     done = []
-    found = solutions.read(skeleton)
+    found = inspect(skeleton)
     for solution in found:
         twin = _twin(found, solution)
         if solution.where != HEADERLET or twin is None or "stale-chip" not in {p.code for p in solution.problems}:
             continue
         hdu = skeleton[solution.place]
         inner = headerlets.open_headerlet(hdu)
-        source = sky_positions.promoted(skeleton, twin)
+        source = solutions.promoted(skeleton, twin)
         for chip in inner[1:]:
             if extension_name(chip)[0] != "SIPWCS":
                 continue
             good = source["SCI", int(chip.header["TG_EVER"])].header
-            for keyword in (k for k in good if sky_positions.LINEAR.fullmatch(k)):
+            for keyword in (k for k in good if linear_wcs.KEYWORDS.fullmatch(k)):
                 chip.header[keyword] = good[keyword]
         skeleton[solution.place] = _encapsulate(inner, hdu.header)
-        made = next(s for s in solutions.read(skeleton) if s.place == solution.place)
+        made = next(s for s in inspect(skeleton) if s.place == solution.place)
         if made.blocked:
-            raise SnakedrizError(f"{solution.label}: taking its chips from {twin.label} did not repair it")
+            reason = f"{solution.label}: taking its chips from {twin.label} did not repair it"
+            raise SnakedrizError(reason, _AGAIN)
         done.append(f"{solution.label} ({solution.hdrname}): all chips taken from {twin.label}, of the same name")
     return done

@@ -60,7 +60,7 @@ class FetchedFiles:
 
     def visit_of(self, asn: str) -> str:
         """Return what an association is fetched with: its programme and visit, or what the user groups with it."""
-        return fetched.visit(asn, self.plan.config["visit"]["group"])
+        return self.plan.visits.fetched_with(asn)
 
     def _to_come(self, path: Path) -> str:
         """Return the path of a file to be fetched; without a connection, the one whose job says what is missing."""
@@ -70,9 +70,7 @@ class FetchedFiles:
 
     def _fetched_catalog(self, visit: str, catalog: str) -> str:
         """Return the table that covers all exposures of a visit, there or to be fetched."""
-        there, missing = fetched.catalog(
-            self.folder, visit, self.plan.index, catalog, self.plan.config["visit"]["group"]
-        )
+        there, missing = fetched.catalog(self.folder, visit, self.plan.index, catalog, self.plan.visits)
         return self._to_come(missing) if missing else self.plan.given(str(there))
 
     def catalog(self, asn: str, name: str) -> str:
@@ -86,9 +84,8 @@ class FetchedFiles:
 
     def tables(self, asn: str, kind: str) -> list[str]:
         """Return the tables of headerlets or offsets that an association needs, there or to be fetched, sorted."""
-        group = self.plan.config["visit"]["group"]
         there, missing = fetched.tables(
-            self.folder, kind, self.visit_of(asn), self.plan.index, list(self.plan.members(asn)), group
+            self.folder, kind, self.visit_of(asn), self.plan.index, list(self.plan.members(asn)), self.plan.visits
         )
         return sorted([*(self.plan.given(str(path)) for path in there), *([self._to_come(missing)] if missing else [])])
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from snakedriz import settings
 from snakedriz.exposures import association as associations
-from snakedriz.exposures import inventory, visits
+from snakedriz.exposures import inventory
 from snakedriz.exposures.association import Association, FileIndex
+from snakedriz.exposures.visits import Visits
 from snakedriz.workflow import resources
 from snakedriz.workflow.fetched_files import FetchedFiles
 
@@ -67,9 +68,10 @@ class Plan:
         self.switches = settings.environment_switches(environ)
         self.versions = settings.software_versions()
         self.detectors = settings.load_detectors()
+        self.visits = Visits(self.config["visit"]["group"])
         self.out: str = self.config["output"]
         self.catalogs: dict[str, Mapping[str, Any]] = {entry["name"]: entry for entry in self.config["catalogs"]}
-        self.fetched = FetchedFiles(self, settings.reference_directories(self.config, environ))
+        self.fetched = FetchedFiles(self, settings.reference_directories(self.config.as_dict(), environ))
         self.given = functools.cache(given)
         self.association = functools.cache(self._association)
         self.is_processed = functools.cache(self._is_processed)
@@ -165,7 +167,7 @@ class Plan:
             asn = wildcards.asn
             return [f"{self.folder(asn, name)}/{file.format(asn=asn)}" for name in self.candidates(asn)]
 
-        return files
+        return _signed(files)
 
     def drizzled(self, asn: str, candidate: str, what: str = "") -> str:
         """Return the path of the product that a candidate is judged on, or of what is named like it (``_crmask``)."""
@@ -243,11 +245,11 @@ class Plan:
 
     def visit_of(self, asn: str) -> str:
         """Return the visit that an association is fitted with as one body."""
-        return visits.visit_of(self.config["visit"]["group"], asn)
+        return self.visits.of(asn)
 
     def _associations_of(self, visit: str) -> list[str]:
         """Return the associations of a visit that are to be processed, sorted."""
-        found = visits.associations_of(self.config["visit"]["group"], self.wanted, visit)
+        found = self.visits.associations(self.wanted, visit)
         return [asn for asn in found if self.is_processed(asn)]
 
     def of_every_association(self, pattern: str) -> Callable[[Any], list[str]]:
@@ -346,13 +348,28 @@ class Plan:
         }
 
 
+def of_job(function: Callable[..., Any], *names: str) -> Callable[[Any], Any]:
+    """Return the function of Snakemake's that calls `function` with these wildcards of a job."""
+
+    def call(wildcards: Any) -> Any:
+        return function(*[getattr(wildcards, name) for name in names])
+
+    return _signed(call)
+
+
+def _signed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Note the parameters of a function on it (PEP 362).
+
+    Snakemake asks for them many times a job, and finding them anew takes a twentieth of the planning of many jobs.
+    """
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
+
+
 def _request(rule: str, quantity: resources.Quantity, paths: Sized | None, size: float) -> Callable[[Any, int], int]:
-    def of_job(wildcards: Any, attempt: int) -> int:
+    def asked(wildcards: Any, attempt: int) -> int:
         found = () if paths is None else paths(wildcards)
         there = resources.megabytes([found] if isinstance(found, str) else found)
         return resources.request(rule, quantity, size + there, attempt)
 
-    # Snakemake looks the parameters up many times a job; found here they are not looked for (PEP 362), which takes a
-    # twentieth of the planning of many jobs.
-    of_job.__signature__ = inspect.signature(of_job)  # type: ignore[attr-defined]
-    return of_job
+    return _signed(asked)

@@ -22,8 +22,8 @@ import yaml
 from astropy.table import Table
 
 from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.provenance import sidecar
 from snakedriz.errors import SnakedrizError
-from snakedriz.exposures.fetched import sidecar
 from snakedriz.files import sha256, whole
 
 #: Of every file in an archive: 1980-01-01, the earliest that all tools accept.

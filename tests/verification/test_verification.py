@@ -1,4 +1,4 @@
-"""The verdicts: measured power and false alarms on frames with known truth, and the form of metrics.json."""
+"""The verdicts: measured power and false alarms on frames with known truth, and the form of verification.json."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 from astropy.io import fits
-from helpers.drizzled import Scene, assess, check, numbers, write
-from snakedriz import settings
-from snakedriz.verification import verdict
+from helpers.drizzled import SOLUTION, Scene, assess, check, numbers, write
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.verification import Verification
+from snakedriz.verification.verification import POLICIES, verdict, verify
 
 SMALL = {"shape": (300, 300), "stars": 60}
 
@@ -27,7 +28,7 @@ def test_aligned_visits_are_verified(tmp_path):
     for seed in range(40):
         exposures = (500.0,) * (2 if seed % 4 == 3 else 4)
         found = assess(Scene(**SMALL, exptimes=exposures, seed=100 + seed), tmp_path)
-        alarms += not found["verified"]["measured"]
+        alarms += not found.verified["measured"]
     assert alarms <= 2
 
 
@@ -39,7 +40,7 @@ def test_small_displacements_are_caught(tmp_path, shift, least):
         angle = 2 * np.pi * seed / 40
         moved = {seed % 4: (shift * np.cos(angle), shift * np.sin(angle))}
         found = assess(Scene(**SMALL, seed=200 + seed, displaced=moved), tmp_path)
-        caught += not found["verified"]["measured"]
+        caught += not found.verified["measured"]
     assert caught >= least
 
 
@@ -60,7 +61,7 @@ def test_smeared_products_are_never_verified(tmp_path, case, flags):
     """One exposure 5 px off, whether its stars were taken for cosmic rays, only the rays were, or nothing was."""
     for seed in range(3):
         scene = Scene(**{"shape": (300, 300), "seed": seed, "flags": flags, "displaced": {0: (3.0, 4.0)}} | CASES[case])
-        assert assess(scene, tmp_path)["verified"]["measured"] is False
+        assert assess(scene, tmp_path).verified["measured"] is False
 
 
 @pytest.mark.parametrize("shift", [1.0, 10.0, 40.0])
@@ -68,13 +69,13 @@ def test_other_displacements_are_not_verified_either(tmp_path, shift):
     """40 px lies outside the search radius."""
     for exposures in (2, 4):
         scene = Scene(**SMALL, exptimes=(500.0,) * exposures, displaced={0: (shift, 0.0)})
-        assert assess(scene, tmp_path)["verified"]["measured"] is False
+        assert assess(scene, tmp_path).verified["measured"] is False
 
 
 def test_empty_fields_are_not_verified(tmp_path):
     found = assess(Scene(stars=0, shape=(300, 300)), tmp_path)
-    assert found["verified"] == NOTHING
-    assert {c["name"]: c["passed"] for c in found["checks"] if c["policy"]} == {
+    assert found.verified == NOTHING
+    assert {c.name: c.passed for c in found.checks if c.policy} == {
         "focus": None, "similarity": None, "registration": None, "psf_width": None,
     }  # fmt: skip
 
@@ -82,33 +83,33 @@ def test_empty_fields_are_not_verified(tmp_path):
 def test_other_fields_are_verified_when_aligned(tmp_path):
     for case in ("eight", "few stars", "unequal", "borders", "saturated", "three"):
         found = assess(Scene(**{"shape": (300, 300), "seed": 3} | CASES[case]), tmp_path)
-        assert found["verified"]["measured"] is True, case
+        assert found.verified["measured"] is True, case
 
 
 def test_census_warns_of_eaten_stars(tmp_path):
     # No rays to speak of: nearly all flags are stars of the displaced exposure, at both their places
     scene = Scene(stars=300, rays=1e-7, displaced={2: (5.0, 0.0)})
     found = check(assess(scene, tmp_path), "cr_census")
-    assert found["passed"] is False
-    assert found["policy"] == []
-    assert "jtest03q" in found["note"]
-    assert check(assess(Scene(stars=300), tmp_path), "cr_census")["passed"] is True
+    assert found.passed is False
+    assert found.policy == []
+    assert "jtest03q" in found.note
+    assert check(assess(Scene(stars=300), tmp_path), "cr_census").passed is True
 
 
 def test_candidate_that_does_not_apply_keeps_its_outcome():
-    solution = {"candidate": "apriori", "outcome": "not_applicable", "reason": "no headerlet", "wcsname": None}
-    found = verdict.assess_candidate(None, None, solution, numbers())
-    assert (found["outcome"], found["reason"]) == ("not_applicable", "no headerlet")
-    assert found["verified"] == NOTHING
-    assert found["checks"] == []
-    settings.check(found, settings.read_schema("metrics"), "metrics")
+    solution = SOLUTION.model_copy(update={"outcome": "not_applicable", "reason": "no headerlet"})
+    found = verify(None, None, solution, numbers())
+    assert (found.outcome, found.reason) == ("not_applicable", "no headerlet")
+    assert found.verified == NOTHING
+    assert found.checks == []
+    assert found.focus is None
 
 
 def test_single_exposure_has_nothing_to_compare(tmp_path):
     found = assess(Scene(**SMALL, exptimes=(500.0,), flags="none"), tmp_path)
-    assert found["verified"] == _verdicts(True, True, True)
-    assert "nothing to compare" in found["checks"][0]["note"]
-    assert found["checks"][0]["passed"] is None
+    assert found.verified == _verdicts(True, True, True)
+    assert "nothing to compare" in found.checks[0].note
+    assert found.checks[0].passed is None
 
 
 def test_exposures_without_overlap_have_nothing_to_compare(tmp_path):
@@ -116,10 +117,9 @@ def test_exposures_without_overlap_have_nothing_to_compare(tmp_path):
     with fits.open(paths[1], mode="update") as hdul:
         hdul["MASK", 1].data[:, 150:] = 0
         hdul["MASK", 2].data[:, :150] = 0
-    solution = {"candidate": "default", "outcome": "ok", "reason": "", "wcsname": "IDC_x"}
-    found = verdict.assess_candidate(*paths, solution, numbers())
-    assert found["verified"] == _verdicts(True, True, True)
-    assert "no exposure overlaps" in found["checks"][0]["note"]
+    found = verify(*paths, SOLUTION, numbers())
+    assert found.verified == _verdicts(True, True, True)
+    assert "no exposure overlaps" in found.checks[0].note
 
 
 def test_comparison_with_the_default_counts_where_the_default_is_good(tmp_path):
@@ -127,37 +127,39 @@ def test_comparison_with_the_default_counts_where_the_default_is_good(tmp_path):
     good, _ = write(scene, tmp_path, "good")
     # The mean over exposures that agree with each other, but not with the default: other stars altogether
     other, _ = write(Scene(**SMALL, seed=9), tmp_path, "other")
+    same = assess(scene, tmp_path)
     for product, verified, passed in ((good, True, True), (other, True, False), (other, False, None)):
-        default = {"verified": {"documented": verified, "measured": verified}}
-        found = assess(scene, tmp_path, default_product=product, default_metrics=default)
-        assert check(found, "similarity_to_default")["passed"] is passed
-        assert found["verified"]["documented"] is (passed is not False)
-        assert found["verified"]["measured"] is True
+        default = same.model_copy(update={"verified": _verdicts(verified, verified)})
+        found = assess(scene, tmp_path, default_product=product, default=default)
+        assert check(found, "similarity_to_default").passed is passed
+        assert found.verified["documented"] is (passed is not False)
+        assert found.verified["measured"] is True
 
 
 def test_result_is_json_without_nan_and_the_same_every_time(tmp_path):
     scene = Scene(**SMALL, dither=10.0)
     one, two = assess(scene, tmp_path), assess(scene, tmp_path)
-    assert json.dumps(one, allow_nan=False) == json.dumps(two, allow_nan=False)
-    assert one["schema"] == "metrics/1"
+    assert json.dumps(one.to_json(), allow_nan=False) == json.dumps(two.to_json(), allow_nan=False)
+    assert Verification.parse(one.to_json(), "verification.json") == one
+    assert one.schema_ == "verification/1"
 
 
 def test_nan_in_a_single_is_not_covered(tmp_path):
     paths = write(Scene(**SMALL), tmp_path)
     with fits.open(paths[1], mode="update") as hdul:
         hdul["SCI", 1].data[:40] = np.nan
-    solution = {"candidate": "default", "outcome": "ok", "reason": "", "wcsname": "IDC_x"}
-    assert verdict.assess_candidate(*paths, solution, numbers())["verified"]["measured"] is True
+    assert verify(*paths, SOLUTION, numbers()).verified["measured"] is True
 
 
 def test_verdicts_need_a_measurement_and_do_not_mix():
     def verdicts(**passed):
         policies = {"registration": "measured", "psf_width": "measured", "drizzlepac": "drizzlepac"}
-        checks = [{"name": n, "passed": p, "policy": [policies.get(n, "documented")]} for n, p in passed.items()]
-        return tuple(verdict.verdict(checks, policy) for policy in verdict.POLICIES)
+        rest = {"value": None, "limit": None, "unit": "", "note": ""}
+        checks = [Check(name=n, passed=p, policy=[policies.get(n, "documented")], **rest) for n, p in passed.items()]
+        return tuple(verdict(checks, policy) for policy in POLICIES)
 
     good = dict.fromkeys(("registration", "psf_width", "focus", "similarity", "drizzlepac"), True)
-    assert verdict.POLICIES == ("measured", "documented", "drizzlepac")
+    assert POLICIES == ("measured", "documented", "drizzlepac")
     assert verdicts(**good) == (True, True, True)
     assert verdicts(**dict.fromkeys(good)) == (False, False, False)
     assert verdicts(**good | {"registration": None}) == (False, True, True)

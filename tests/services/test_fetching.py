@@ -1,21 +1,18 @@
-"""From exposures to kept files: the field of a visit, the keeper, the fetch rules."""
+"""From exposures to kept files: the field of a visit, the fetcher, the fetch rules."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from astropy.coordinates import SkyCoord
-from astropy.io import fits
 from astropy.table import Table
-from astropy.wcs import WCS
 from helpers.loopback import Reply, serve
 from snakedriz import settings
+from snakedriz.artefacts.provenance import Provenance
+from snakedriz.errors import SnakedrizError
 from snakedriz.files import sha256
-from snakedriz.services import area, fetching
+from snakedriz.services import fetching
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COLUMNS = "ra,ra_error,dec,dec_error,pmra,pmra_error,pmdec,pmdec_error,mag,objID,epoch"
@@ -41,36 +38,6 @@ def addresses(server):
     }
 
 
-def test_cone_covers_every_corner_with_its_margin(small_visit):
-    cone = area.cone(small_visit.flc)
-    corners = []
-    for path in small_visit.flc:
-        with fits.open(path) as hdul:
-            chips = [hdu for hdu in hdul[1:] if hdu.name == "SCI"]
-            corners += [WCS(hdu.header, hdul).calc_footprint() for hdu in chips]  # with distortion, unlike ours
-    sky = SkyCoord(np.vstack(corners), unit="deg")
-    far = sky.separation(SkyCoord(cone.ra, cone.dec, unit="deg")).deg.max()
-    assert far + 50 / 3600 < cone.radius < far + 70 / 3600  # the margin is 60 arcsec, less what distortion takes
-    assert cone.covers(corners)
-    assert area.cone(reversed(small_visit.flc)) == cone
-
-
-def test_across_zero_hours_and_at_the_pole(tmp_path):
-    for name, ra, dec in (("a", 359.999, 20.0), ("b", 0.001, 20.0), ("c", 123.0, 89.999)):
-        hdu = fits.ImageHDU(np.zeros((100, 100), "f4"), name="SCI")
-        hdu.header.update(CRVAL1=ra, CRVAL2=dec, CRPIX1=50.5, CRPIX2=50.5, CD1_1=-1e-5, CD1_2=0.0, CD2_1=0.0,
-                          CD2_2=1e-5)  # fmt: skip
-        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / f"{name}.fits")
-    both = area.cone([tmp_path / "a.fits", tmp_path / "b.fits"])
-    assert both.radius < 0.02
-    assert min(both.ra, 360 - both.ra) < 1e-4
-    pole = area.cone([tmp_path / "c.fits"])
-    assert pole.radius < 0.02
-    assert pole.dec == pytest.approx(89.999, abs=1e-4)
-    with pytest.raises(ValueError, match="not one field"):
-        area.cone([tmp_path / "a.fits", tmp_path / "c.fits"])
-
-
 @pytest.fixture
 def config(small_visit, tmp_path):
     return settings.validate_config({
@@ -80,34 +47,49 @@ def config(small_visit, tmp_path):
     })  # fmt: skip
 
 
-def test_keeper(config, tmp_path, small_visit):
+def test_fetcher(config, tmp_path, small_visit):
     before = {path: sha256(path) for path in small_visit.flc[0].parent.iterdir()}
     fetched = tmp_path / "fetched"
     with serve(outside) as server:
-        keeper = fetching.Keeper(config, addresses(server))
-        keeper.catalog(fetched / "catalogs" / "jdemo1_GAIAeDR3.ecsv", "jdemo1", "GAIAeDR3")
-        keeper.headerlets(fetched / "headerlets" / "jdemo1" / "index.ecsv", "jdemo1")
-        keeper.offsets(fetched / "offsets" / "jdemo1.ecsv", "jdemo1")
-        keeper.references("jdemo1")
+        fetcher = fetching.VisitFetcher(config, addresses(server))
+        fetcher.catalog(fetched / "catalogs" / "jdemo1_GAIAeDR3.ecsv", "jdemo1", "GAIAeDR3")
+        fetcher.headerlets(fetched / "headerlets" / "jdemo1" / "index.ecsv", "jdemo1")
+        fetcher.offsets(fetched / "offsets" / "jdemo1.ecsv", "jdemo1")
+        fetcher.references("jdemo1")
         assert len(server.asked) == 1 + 2 + 2  # one question for the field, one for each exposure
     assert len(Table.read(fetched / "catalogs" / "jdemo1_GAIAeDR3.ecsv")) == 1
     assert len(Table.read(fetched / "headerlets" / "jdemo1" / "index.ecsv")) == 0
     assert len(Table.read(fetched / "offsets" / "jdemo1.ecsv")) == 2
     assert len(Table.read(fetched / "references" / "jdemo1.ecsv")) > 0
     for record in fetched.rglob("*.provenance.json"):
-        settings.check(json.loads(record.read_text()), settings.read_schema("provenance"), str(record))
+        assert (record.parent / Provenance.read(record).file).is_file()
     assert {path: sha256(path) for path in small_visit.flc[0].parent.iterdir()} == before
 
 
-def test_no_network_no_keeper(config):
+def test_no_network_no_fetcher(config):
     with pytest.raises(ValueError, match="network: false"):
-        fetching.Keeper(config | {"network": False}, {})
+        fetching.VisitFetcher(config.model_copy(update={"network": False}), {})
 
 
-def test_a_catalogue_is_a_file_or_a_service():
-    for entry in ({"name": "G"}, {"name": "G", "file": "g.csv", "service": "stsci"}):
-        with pytest.raises(ValueError, match="either `file` or `service`"):
-            settings.validate_config({"catalogs": [entry]})
+@pytest.mark.parametrize(
+    ("file", "reason", "remedy"),
+    [
+        ("fetch", "nothing is fetched", "headerlets/: an index"),
+        ("offsets/jdemo1.ecsv", "jdemo1.ecsv is not there", "put a table of guide-star offsets"),
+        ("headerlets/jdemo1/index_0123abcd.ecsv", "index.ecsv do not cover jdemo1a2q", "network=true fetch"),
+        ("catalogs/jdemo1_G_0123abcd.ecsv", "(within 0.1 deg of 1, 2) covers all", "jdemo1_G_0123abcd.ecsv"),
+    ],
+)
+def test_without_network_it_says_what_is_missing(small_visit, tmp_path, file, reason, remedy):
+    for name, meta in (("headerlets/jdemo1/index", {"rootnames": ["jdemo1a1q"]}),
+                       ("catalogs/jdemo1_G", {"field": [1.0, 2.0, 0.1]})):  # fmt: skip
+        path = tmp_path / f"{name}.ecsv"
+        path.parent.mkdir(parents=True)
+        Table({"rootname": ["x"]}, meta=meta).write(path, format="ascii.ecsv")
+    with pytest.raises(SnakedrizError) as caught:
+        fetching.refuse_without_network(file, str(tmp_path), str(small_visit.data), str(tmp_path / "out"), "auto")
+    assert reason.replace("of 1, 2", "of 1.0, 2.0") in caught.value.reason
+    assert remedy in caught.value.remedy
 
 
 def run(folder, visit, network, target, environ, catalogs="[{name: GAIAeDR3, service: stsci}]"):

@@ -1,22 +1,17 @@
-"""The astrometry database and the guide-star service."""
+"""The astrometry database of MAST."""
 
 import io
 
 import pytest
 from astropy.io import fits
-from astropy.table import Table
 from helpers.failing import EVERY
 from helpers.loopback import Reply, serve
-from snakedriz.candidates import stages
-from snakedriz.services import astrometry_db, failures, guide_stars
-from snakedriz.wcs import guide_star_offsets
+from snakedriz.candidates import apriori
+from snakedriz.services import astrometry_db, failures
+from snakedriz.settings.configuration import Services
 
 NAMES = ["IDC_0461802ej-GSC240", "IDC_0461802ej-HSC30", "IDC_0461802ej-FIT_REL_GAIAeDR3"]
 UNKNOWN = b"<xml><status>ERROR</status><msg>ipppssoot observation not found - check dataset ID</msg><data/></xml>"
-# what stwcs publishes for j94f05bgq
-VALUES = ("0.00163279", "-0.00024635", "0.05507061", "0.99852027", "4.870375", "-72.181833", "4.87200779",
-          "-72.18207935", "GSC240")  # fmt: skip
-REAL = dict(zip(guide_star_offsets.COLUMNS[1:], VALUES, strict=True))
 
 
 def hlet(root, name):
@@ -43,7 +38,7 @@ def database(request):
 
 
 def fetch_db(server, client, folder, roots=("jdemo1a1q", "jdemo1a2q")):
-    return astrometry_db.fetch(folder, roots, {"astrometry": server.url + "/db/"}, {}, client)
+    return astrometry_db.fetch(folder, roots, Services(astrometry=server.url + "/db/"), {}, client)
 
 
 @pytest.mark.parametrize("roots", [("jnobody1q", "jdemo1a1q"), ("jdemo1a1q", "jnobody1q"), ("jdemo1a1q",)])
@@ -52,7 +47,7 @@ def test_headerlets_and_index(client, tmp_path, roots):
         index = fetch_db(server, client, tmp_path, roots)
     assert index.meta["unknown"] == [root for root in roots if root == "jnobody1q"]  # and the other has all of its own
     assert sorted(index["wcsname"]) == sorted(NAMES)
-    assert stages.best_flags(tmp_path) == {("jdemo1a1q", NAMES[1])}
+    assert apriori.best_flags(tmp_path) == {("jdemo1a1q", NAMES[1])}
     assert len(list(tmp_path.glob("jdemo1a1q_*_hlet.fits"))) == 3
 
 
@@ -60,7 +55,7 @@ def test_all_unknown(client, tmp_path):
     with serve(database) as server:
         index = fetch_db(server, client, tmp_path, ["jnobody1q"])
     assert len(index) == 0
-    assert stages.best_flags(tmp_path) == set()
+    assert apriori.best_flags(tmp_path) == set()
 
 
 DATABASE = {**EVERY, "404 of a wrong address": failures.Refused}
@@ -88,59 +83,3 @@ def test_a_headerlet_of_another_exposure_is_refused(client, tmp_path):
 
     with serve(answer) as server, pytest.raises(failures.BadAnswer, match="jother1aq"):
         fetch_db(server, client, tmp_path)
-
-
-def guide(request):
-    assert request.path == "/ws/GSCConvert/GSCconvert.aspx"
-    root = request.query["IPPPSSOOT"]
-    if root == "JNOBODY1Q":
-        return Reply(b"<a><msg>Failure: JNOBODY1Q is not known</msg></a>", "text/xml")
-    inner = "".join(f"<{key}>{value}</{key}>" for key, value in REAL.items())
-    return Reply(f'<?xml version="1.0"?><GSCConvert><msg>Success 1</msg>{inner}</GSCConvert>'.encode(), "text/xml")
-
-
-def fetch_guide(server, client, path, roots=("j94f05bgq", "jnobody1q")):
-    return guide_stars.fetch(path, roots, {"guide_stars": server.url + "/ws"}, {}, client)
-
-
-def test_offsets_are_read_back(client, tmp_path):
-    with serve(guide) as server:
-        fetch_guide(server, client, tmp_path / "o.ecsv")
-    rows = guide_star_offsets.read_offsets(tmp_path / "o.ecsv")
-    assert set(rows) == {"j94f05bgq"}
-    assert rows["j94f05bgq"]["deltaRA"] == 0.00163279
-    assert rows["j94f05bgq"]["outputCatalog"] == "GSC240"
-    assert Table.read(tmp_path / "o.ecsv").meta["unknown"] == ["jnobody1q"]
-
-
-def test_no_offsets_at_all(client, tmp_path):
-    with serve(guide) as server:
-        fetch_guide(server, client, tmp_path / "o.ecsv", ["jnobody1q"])
-    assert guide_star_offsets.read_offsets(tmp_path / "o.ecsv") == {}
-
-
-@pytest.mark.parametrize("fault", EVERY)
-def test_guide_star_failure_then_recovery(client, tmp_path, fault):
-    with serve(guide) as server:
-        server.fault = fault
-        with pytest.raises(EVERY[fault]):
-            fetch_guide(server, client, tmp_path / "o.ecsv")
-        assert list(tmp_path.iterdir()) == []
-        server.fault = None
-        assert len(fetch_guide(server, client, tmp_path / "o.ecsv")) == 1
-
-
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        (b"<a><msg>Failure: SQL timeout</msg></a>", failures.ServiceSaidError),
-        (b"<a><msg>Success</msg></a>", failures.BadAnswer),
-        (b"<a>" + b"".join(b"<%s>x</%s>" % (k.encode(), k.encode()) for k in REAL) + b"<msg>Success</msg></a>",
-         failures.BadAnswer),
-        (b"<a></a>", failures.BadAnswer),
-    ],
-)  # fmt: skip
-def test_guide_star_nonsense_is_never_an_offset_of_zero(client, tmp_path, body, error):
-    with serve(lambda request: Reply(body, "text/xml")) as server, pytest.raises(error):
-        fetch_guide(server, client, tmp_path / "o.ecsv")
-    assert list(tmp_path.iterdir()) == []
