@@ -102,7 +102,7 @@ def test_defects_have_their_fractions_flags_and_place():
 def test_hot_pixels_scatter_as_err_says():
     shape = (300, 300)
     defects = chip_defects(shape, 2, hot=0.2, warm=0.0, columns=0.0, seed=5)
-    frame = expose(np.full(shape, 50.0), defects, 500.0, 4.5, 84700.0, 0.0, True, seed=5, index=0)
+    frame = expose(np.full(shape, 50.0), defects, 500.0, Visit(cr_rate=0.0, seed=5), index=0)
     mild = (defects.dark > 0) & (defects.dark < 0.5)  # there the instability (5 % of the dark) is below the shot noise
     pull = (frame.sci[mild] - 50.0) / frame.err[mild]
     # Shot noise of 120 to 300 e- of dark and 5 % of that: the pull's rms is 1 to 1.25.

@@ -105,11 +105,7 @@ class FinalInput:
 
 
 def write_exposure(
-    given: FinalInput,
-    inventory: Inventory,
-    promotion: Promotion,
-    exposure_out: str | Path,
-    headerlet_out: str | Path,
+    given: FinalInput, inventory: Inventory, promotion: Promotion, exposure_out: str | Path, headerlet_out: str | Path
 ) -> None:
     """Write one final exposure and its headerlet.
 

@@ -68,7 +68,7 @@ def simulate_visit(visit: Visit, directory: Path, field: Table | None = None) ->
     references = write_references(ref, REFERENCE_STEM, model, visit.chip_shape)
 
     true, reported = _pointings(visit, model, references)
-    scene = _scene(visit, model, true) if field is None else _in_filter(field, visit, model)
+    scene = _scene(visit, true) if field is None else _in_filter(field, visit, model)
     wanted = 60 if visit.n_reference is None else visit.n_reference
     gaia = reference_catalogue(
         scene, wanted, visit.reference_range, visit.reference_error, visit.pm_error, visit.epoch, visit.seed
@@ -101,7 +101,7 @@ def simulate_visit(visit: Visit, directory: Path, field: Table | None = None) ->
     return build_truth(visit, directory, scene, gaia, offsets, details, tuple(p.wcs for p in true))
 
 
-def _scene(visit: Visit, model: FilterModel, pointings: list[Pointing]) -> Table:
+def _scene(visit: Visit, pointings: list[Pointing]) -> Table:
     """Exactly the stars and galaxies asked for, all of them within two arcsec of a chip in some exposure.
 
     Candidates fill a square that holds the frame at any roll; the first ones that an exposure covers are taken.
@@ -111,17 +111,7 @@ def _scene(visit: Visit, model: FilterModel, pointings: list[Pointing]) -> Table
     half_size = 0.5 * NOMINAL_SCALE * math.hypot(2 * rows + 60, columns) * 1.05 + reach + 2.0
     frame_area = 2 * rows * columns * NOMINAL_SCALE**2
     drawn = 1.5 * (2 * half_size) ** 2 / frame_area  # half as many again as are expected to be needed
-    candidates = make_scene(
-        (visit.ra, visit.dec),
-        half_size,
-        round(visit.n_stars * drawn) + 50,
-        round(visit.n_galaxies * drawn) + 50,
-        visit.mag_range,
-        visit.pm_mean,
-        visit.pm_sigma,
-        model.zeropoint,
-        visit.seed,
-    )
+    candidates = make_scene(visit, half_size, round(visit.n_stars * drawn) + 50, round(visit.n_galaxies * drawn) + 50)
     candidates = candidates[_covered(candidates, pointings)]
     stars = np.flatnonzero(candidates["kind"] == "star")[: visit.n_stars]
     galaxies = np.flatnonzero(candidates["kind"] == "galaxy")[: visit.n_galaxies]
@@ -236,8 +226,8 @@ def _write_exposure(
     facts = reported.facts
     frames = [
         expose(
-            _render(visit, scene, true.wcs[number], facts.exptime), defects[chip], facts.exptime, visit.read_noise,
-            visit.full_well, visit.cr_rate, visit.noise, visit.seed, 2 * index + number,
+            _render(visit, scene, true.wcs[number], facts.exptime), defects[chip], facts.exptime, visit,
+            2 * index + number,
         )
         for number, chip in enumerate(CHIPS)
     ]  # fmt: skip
