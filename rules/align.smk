@@ -77,6 +77,8 @@ rule fit:
     resources:
         **PLAN.resources("fit", of_job(PLAN.exposures, "asn")),
     params:
+        methods=PLAN.config["fitting"]["methods"],
+        geometries=PLAN.config["fitting"]["geometries"],
         detectors=PLAN.detectors,
         versions=PLAN.versions,
     message:

@@ -16,8 +16,7 @@ def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
         fits = [Fit.read(path) for path in snakemake.input.fits]
-        chosen: Any
-        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)  # type: ignore[arg-type]  # TRANSITION
+        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
         skeletons = bundle.starting_point(snakemake.input.start)[1] if chosen else {}
         solution = aposteriori.make(skeletons, chosen, reason)
         bundle.write(snakemake.output.wcs, solution, skeletons)

@@ -1,6 +1,7 @@
 """Rule fit: the exposures of an association fitted to one catalogue, by every method and with every geometry."""
 
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from snakedriz.workflow.job import job
 from astropy.table import Table
 from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
-from snakedriz.artefacts import untyped
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.candidates import bundle
 from snakedriz.exposures.skeleton import Skeletons
@@ -20,19 +20,19 @@ def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
         inventory = Inventory.read(snakemake.input.inventory)
-        numbers = settings.detector_settings(snakemake.params.detectors, inventory["instrument"], inventory["detector"])
-        start = "default"
+        numbers = settings.detector_settings(
+            snakemake.params.detectors, str(inventory.instrument), str(inventory.detector)
+        )
+        start: Any = "default"
         skeletons: Skeletons = {}
-        if inventory["outcome"] == "process":
+        if inventory.outcome == "process":
             start, skeletons = bundle.starting_point(snakemake.input.start)
         sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
         catalog = Table.read(snakemake.input.catalog)
-        for path in snakemake.output.fits:
-            method: Any
-            geometry: Any
-            _, method, geometry = Path(path).stem.rsplit("_", 2)
-            found = fitting.fit(sources, catalog, method, geometry, numbers, snakemake.wildcards.catalog)
-            untyped.write(path, {**found, "start": start})
+        kinds = product(snakemake.params.methods, snakemake.params.geometries)
+        for path, (method, geometry) in zip(snakemake.output.fits, kinds, strict=True):
+            found = fitting.fit(sources, catalog, method, geometry, numbers, snakemake.wildcards.catalog, start)
+            found.write(path)
 
 
 if "snakemake" in globals():

@@ -8,7 +8,6 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 
 from snakedriz.workflow.job import job
 from snakedriz.alignment import exposure_sources, visit_fit
-from snakedriz.artefacts import untyped
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.catalogs import field_catalog
 from snakedriz.exposures import field, skeleton
@@ -17,17 +16,11 @@ from snakedriz.exposures import field, skeleton
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        inventories = [
-            one for path in snakemake.input.inventories if (one := Inventory.read(path)).outcome == "process"
-        ]
+        every = [Inventory.read(path) for path in snakemake.input.inventories]
+        inventories = [inventory for inventory in every if inventory.outcome == "process"]
         bundles = [skeleton.read_bundle(path) for path in snakemake.input.wcs]
         skeletons = {owner: found for bundle in bundles for owner, found in bundle.items()}
-        numbers = visit_fit.detector_settings(snakemake.params.detectors, inventories, skeletons)
-        every = [
-            exposure
-            for inventory in inventories
-            for exposure in exposure_sources.collect(inventory, skeletons, snakemake.input.sources, not_alignable=True)
-        ]
+        numbers = visit_fit.finest_settings(snakemake.params.detectors, inventories, skeletons)
         catalog = field_catalog.in_field(
             snakemake.input.catalog,
             snakemake.wildcards.catalog,
@@ -38,14 +31,18 @@ def main(snakemake: Any) -> None:
         )
         found = visit_fit.fit(
             snakemake.wildcards.visit,
-            {one.association: [e.rootname for e in one.exposures] for one in inventories},
-            every,
+            {one.association: [exposure.rootname for exposure in one.exposures] for one in inventories},
+            [
+                exposure
+                for one in inventories
+                for exposure in exposure_sources.collect(one, skeletons, snakemake.input.sources, not_alignable=True)
+            ],
             catalog,
             snakemake.wildcards.geometry,
             numbers,
             snakemake.wildcards.catalog,
         )
-        untyped.write(snakemake.output.fit, {**found, "start": "default"})
+        found.write(snakemake.output.fit)
 
 
 if "snakemake" in globals():

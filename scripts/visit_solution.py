@@ -17,8 +17,7 @@ def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
         fits = [VisitFit.read(path) for path in snakemake.input.fits]
-        chosen: Any
-        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)  # type: ignore[arg-type]  # TRANSITION
+        chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
         if fits:
             reason = f"visit {fits[0].visit} ({', '.join(fits[0].associations)}): {reason}"
         skeletons = skeleton.read_bundle(snakemake.input.wcs) if chosen else {}

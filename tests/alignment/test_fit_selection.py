@@ -1,20 +1,17 @@
 """Selection among fits: the same answer every time, with its reason."""
 
+from pathlib import Path
+
 import numpy as np
-from snakedriz.alignment.fit_selection import rms_error, select
+from snakedriz.alignment.fit_selection import adopt, rms_error, select
+from snakedriz.artefacts.fit import Fit
+
+EXAMPLE = Fit.read(Path(__file__).parents[1] / "artefacts/examples/fit.json")
 
 
-def fit(quality=1, rms=5.0, n=100, method="relative", catalog="GAIAeDR3", fitgeom="rscale"):
-    return {
-        "fit_quality": quality,
-        "total_rms_mas": rms,
-        "nmatches": n,
-        "method": method,
-        "catalog": catalog,
-        "fitgeom": fitgeom,
-        "fitgeom_used": fitgeom,
-        "quality_reason": "no valid solution: no significant peak",
-    }
+def fit(quality=1, rms=5.0, n=100, **more):
+    numbers = {"fit_quality": quality, "total_rms_mas": rms, "nmatches": n}
+    return EXAMPLE.model_copy(update={**numbers, "quality_reason": "no valid solution: no significant peak", **more})
 
 
 def test_quality_comes_first():
@@ -36,17 +33,13 @@ def test_near_ties_go_to_relative_then_earlier_catalogue():
     assert select([b, a])[0] == 0
     assert "ties go to relative" in select([a, b])[1]
     assert select([fit(rms=5.0), fit(rms=4.9, catalog="GAIADR2")])[0] == 0
-    assert select([fit(rms=5.0), fit(rms=5.0, fitgeom="general")])[0] == 0
+    assert select([fit(rms=5.0), fit(rms=5.0, fitgeom="general", fitgeom_used="general")])[0] == 0
     assert abs(rms_error(fit()) - 5.0 / (2 * 196) ** 0.5) < 1e-12
 
 
 def test_order_of_the_list_decides_nothing_but_the_catalogue():
     """Ties and near-ties: the same fit whatever the order the files come in, as long as catalogues keep theirs."""
-    fits = [
-        fit(rms=rms, method=method, fitgeom=geometry)
-        for method, rms in (("2dhist", 4.8), ("relative", 5.0), ("default", 4.7))
-        for geometry in ("rscale",)
-    ]
+    fits = [fit(rms=rms, method=method) for method, rms in (("2dhist", 4.8), ("relative", 5.0), ("default", 4.7))]
     fits += [fit(2, 3.0), fit(5, None, 0), fit(rms=5.05, method="default")]
     rng = np.random.default_rng(0)
     chosen = []
@@ -69,3 +62,9 @@ def test_none_valid():
     assert index is None
     assert "no significant peak" in reason
     assert select([]) == (None, "No fit was made.")
+
+
+def test_adopted_is_a_fit_or_none_with_a_reason():
+    assert adopt([fit(3), fit(1)], True)[0].fit_quality == 1
+    assert adopt([fit(1)], False) == (None, "switched off by ASTROMETRY_COMPUTE_APOSTERIORI")
+    assert adopt([], True) == (None, "no reference catalogue given (catalogs)")

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from astropy.table import Table
-from snakedriz.alignment.matching import Matcher, linear_trend, match
+from snakedriz.alignment.matching import linear_trend, match
 
 OPTIONS = {"searchrad": 125.0, "tolerance": 2.0, "min_tolerance": 0.2, "max_false_alarm": 1e-4}
 NOISE = 0.05  # px per axis
@@ -34,6 +33,7 @@ def test_injected_shift_rotation_scale(shift, rotation, scale):
     # The mean of 200 pairs is known to 0.05/sqrt(200) = 0.004 px per axis; five times that.
     assert np.abs(found.matrix @ middle + found.shift - middle - [shift, -shift]).max() < 0.02
     assert found.significance > 8
+    assert found.summary().nmatches == len(found)
 
 
 @pytest.mark.parametrize("common", [4, 5, 8, 20])
@@ -56,14 +56,12 @@ def test_unrelated_lists_are_refused(histogram):
     # The limit of 1e-4 allows 0.02 false alarms in 200 trials: one would already be a sign of a wrong estimate.
     rng = np.random.default_rng(2)
     options = OPTIONS if histogram else {**OPTIONS, "tolerance": 10.0, "histogram": False}
-    alarms = 0
     for trial in range(200):
         n, m, size = ((500, 225, 4096), (30, 30, 1024), (250, 250, 1024), (60, 8, 512))[trial % 4]
         image, ref = lists(rng, 0, n, m, size=size)
         found = match(image, ref, **options)
-        alarms += len(found) > 0
-        assert found.reason or len(found)
-    assert alarms == 0
+        assert len(found) == 0
+        assert "no significant peak" in found.reason or "not significant" in found.reason or "no pair" in found.reason
 
 
 def test_clustered_fields_are_refused():
@@ -101,17 +99,6 @@ def test_deterministic_and_empty():
     assert np.array_equal(one.shift, two.shift)
     assert "without" in match(image[:0], ref, **OPTIONS).reason
     assert "without" in match(image, ref[:0], **OPTIONS).reason
-
-
-def test_protocol_of_tweakwcs():
-    rng = np.random.default_rng(8)
-    image, ref = lists(rng, 50, 10, 10, (5.0, -2.0), size=1000)
-    tables = [Table({"TPx": xy[:, 0] * 0.05, "TPy": xy[:, 1] * 0.05}) for xy in (ref, image)]
-    matcher = Matcher(**OPTIONS)
-    ref_index, image_index = matcher(*tables, tp_pscale=0.05, tp_units="arcsec")
-    assert np.array_equal(ref_index, image_index)
-    assert len(ref_index) >= 48
-    assert matcher.last.summary()["nmatches"] == len(ref_index)
 
 
 def test_linear_trend_ignores_outliers():

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from astropy.table import Table
-from helpers.fit_simulator import SETTINGS, _table
+from helpers.fit_simulator import SETTINGS, seen_on, sky_on, source_table, start_from_default
 from snakedriz.alignment import astrometry, star_motions
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.fitting import fit
 from snakedriz.alignment.tangent_plane import place
-from snakedriz.candidates import default
 from snakedriz.catalogs import field_catalog
-from snakedriz.exposures import field, skeleton
+from snakedriz.exposures import field
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.simulate import Visit, simulate_visit
 
@@ -25,27 +24,18 @@ def moving(tmp_path_factory):
     visit = Visit(chip_shape=(256, 512), n_exposures=3, n_stars=1, n_galaxies=0, noise=False, cr_rate=0.0,
                   make_raw=False)  # fmt: skip
     truth = simulate_visit(visit, folder)
-    skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
-    default.make(skeletons, {"jref": str(truth.ref)})
+    skeletons = start_from_default(truth)
     rng = np.random.default_rng(4)
-    sky = []
-    for wcs in truth.wcs[0]:
-        nx, ny = wcs.pixel_shape
-        sky.append(np.column_stack(wcs.all_pix2world(*rng.uniform([20, 20], [nx - 20, ny - 20], (STARS // 2, 2)).T, 0)))
-    ra, dec = np.vstack(sky).T  # at 2016.0
+    ra, dec = sky_on(truth.wcs[0], STARS // 2, 20, rng).T  # at 2016.0
     pmra, pmdec = rng.normal(60.0, 40.0, (2, STARS))
     exposures = []
     for path, chips in zip(truth.flc, truth.wcs, strict=True):
-        root, rows = path.name[:9], []
+        root = path.name[:9]
         years = EPOCHS[root] - 2016.0
         then = ra + pmra * years / 3.6e6 / np.cos(np.radians(dec)), dec + pmdec * years / 3.6e6
-        for version, wcs in enumerate(chips, 1):
-            nx, ny = wcs.pixel_shape
-            x, y = wcs.all_world2pix(*then, 0, tolerance=1e-8, maxiter=60, quiet=True)
-            seen = np.flatnonzero((x > 3) & (y > 3) & (x < nx - 4) & (y < ny - 4))
-            xy = np.column_stack([x[seen], y[seen]]) + rng.normal(0, ERROR_PX, (len(seen), 2))
-            rows.append(np.column_stack([seen, np.full(len(seen), version), xy]))
-        table = _table(np.vstack(rows), ERROR_PX)
+        spots = seen_on(chips, *then)
+        spots[:, 2:] += rng.normal(0, ERROR_PX, (len(spots), 2))
+        table = source_table(spots, ERROR_PX)
         exposures.append(ExposureSources(root, skeletons[ExposureKey.parse(path)], table, 500.0, EPOCHS[root]))
     gaia = Table({
         "ra": ra, "dec": dec, "ra_error": np.full(STARS, 0.1), "dec_error": np.full(STARS, 0.1), "pmra": pmra,
@@ -64,9 +54,9 @@ def catalogue(moving, years):
 def errors(result, truth):
     """How far each exposure's chips are from the truth at their reference pixels, mas (east, north)."""
     found = []
-    for exposure, chips in zip(result["exposures"], truth.wcs, strict=True):
-        for chip, wcs in zip(exposure["chips"], chips, strict=True):
-            away = (np.array(chip["crval"]) - wcs.wcs.crval) * 3.6e6
+    for exposure, chips in zip(result.exposures, truth.wcs, strict=True):
+        for chip, wcs in zip(exposure.chips, chips, strict=True):
+            away = (np.array(chip.crval) - wcs.wcs.crval) * 3.6e6
             found.append(away * [np.cos(np.radians(wcs.wcs.crval[1])), 1.0])
     return np.array(found)
 
@@ -77,13 +67,13 @@ def test_each_exposure_is_fitted_at_its_own_epoch(moving, method):
     and rotation adds as much again: 0.4 mas. At the mean epoch alone frames are off by 60 mas/yr times 4 years."""
     exposures, _, _, truth = moving
     right = fit(exposures, catalogue(moving, EPOCHS), method, "rscale", SETTINGS, "G")
-    assert right["outcome"] == "ok", right["reason"]
+    assert right.outcome == "ok", right.reason
     assert np.abs(errors(right, truth)).max() < 0.4
-    assert right["total_rms_mas"] < 1.5  # both axes of 0.5 mas, and what is left of the catalogue's 0.1 mas
-    assert right["reference"]["epochs"] == EPOCHS
+    assert right.total_rms_mas < 1.5  # both axes of 0.5 mas, and what is left of the catalogue's 0.1 mas
+    assert right.reference.epochs == EPOCHS
     mean = catalogue(moving, dict.fromkeys(EPOCHS, 2008.0))
     wrong = fit(exposures, mean, method, "rscale", SETTINGS, "G")
-    assert wrong["outcome"] != "ok" or np.abs(errors(wrong, truth)).max() > 20.0
+    assert wrong.outcome != "ok" or np.abs(errors(wrong, truth)).max() > 20.0
 
 
 def test_errors_grow_to_each_exposure(moving):
@@ -98,21 +88,19 @@ def test_relative_scatter_is_not_the_motion_of_the_stars(moving):
     """The exposures are true relative to each other: within 0.3 mas, though their stars lie 240 mas apart."""
     exposures, _, _, _ = moving
     found = astrometry.measure("default", exposures, {"G": catalogue(moving, EPOCHS)}, SETTINGS)
-    assert found["relative"]["scatter_mas"] < 0.3
-    east, north = found["absolute"]["offset_mas"]
+    assert found.relative.scatter_mas < 0.3
+    east, north = found.absolute.offset_mas
     assert (east, north) == pytest.approx((350.0, -400.0), abs=0.5)
 
 
 def test_exposures_of_one_hour_are_left_as_they_are(moving):
     exposures, _, _, _ = moving
-    plane, members = place(exposures)
+    plane, placed = place(exposures)
     table = catalogue(moving, {root: 2008.0 + i * 1e-6 for i, root in enumerate(EPOCHS)})
     ref = plane.from_sky(table["RA"], table["DEC"])
-    moved, notes = star_motions.to_mean_epoch(
-        members, ref, star_motions.at_exposures(plane, table), SETTINGS["fitting"]
-    )
+    moved, notes = star_motions.to_mean_epoch(placed, ref, star_motions.at_exposures(plane, table), SETTINGS["fitting"])
     assert notes == []
-    assert all(one is other for one, other in zip(moved, members, strict=True))
+    assert all(one is other for one, other in zip(moved, placed, strict=True))
 
 
 def test_rows_without_motion_are_kept_or_dropped(moving, tmp_path):

@@ -37,9 +37,9 @@ def main(trials: int) -> None:
     for method, geometry, n in CASES:
         start = time.monotonic()
         found = [trial(scene, np.random.default_rng([seed, n]), n, method, geometry) for seed in range(trials)]
-        failed = sum(f["fit"]["outcome"] != "ok" for f in found)
+        failed = sum(f.fit.outcome != "ok" for f in found)
         for claim in ("frame", "each", "relative"):
-            claims = [c for f in found for c in f[claim]]
+            claims = [c for f in found for c in getattr(f, claim)]
             if claims:
                 one, two, number = covered(claims)
                 # The claims of one fit's exposures share its catalogue: only fits count as independent.

@@ -7,14 +7,15 @@ then compared with where its WCS puts the undisplaced positions.
 
 import contextlib
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from unittest import mock
 
 import numpy as np
 from astropy.table import Table
 from snakedriz.alignment import fitting
 from snakedriz.alignment.exposure_sources import ExposureSources
-from snakedriz.alignment.tangent_plane import place
+from snakedriz.alignment.tangent_plane import place, positions
+from snakedriz.artefacts.fit import Fit
 from snakedriz.candidates import default
 from snakedriz.detection.sources import COLUMNS
 from snakedriz.exposures import skeleton
@@ -28,6 +29,59 @@ SETTINGS = copy.deepcopy(detector_settings(load_detectors(), "ACS", "WFC"))
 # The visit is 10.6 px off. Wider searches find the same peak and cost a hundred times as much.
 SETTINGS["fitting"]["histogram"]["searchrad_px"] = 25
 SETTINGS["fitting"]["relative"]["searchrad_px"] = 10
+
+
+def start_from_default(truth):
+    """Skeletons of a simulated visit's FLC files with the default WCS."""
+    skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
+    default.make(skeletons, {"jref": str(truth.ref)})
+    return skeletons
+
+
+def sky_on(chips, per_chip, margin, rng):
+    """Sky positions (RA, Dec) spread over chips, given by their true WCS."""
+    sky = []
+    for wcs in chips:
+        nx, ny = wcs.pixel_shape
+        pixels = rng.uniform([margin, margin], [nx - margin, ny - margin], (per_chip, 2))
+        sky.append(np.column_stack(wcs.all_pix2world(*pixels.T, 0)))
+    return np.vstack(sky)
+
+
+def seen_on(chips, ra, dec, margin=3):
+    """Rows (star, chip, x, y) of the sky positions that lie on chips, `margin` px from their edges or more."""
+    rows = []
+    for version, wcs in enumerate(chips, 1):
+        nx, ny = wcs.pixel_shape
+        x, y = wcs.all_world2pix(ra, dec, 0, tolerance=1e-8, maxiter=60, quiet=True)
+        seen = np.flatnonzero((x > margin) & (y > margin) & (x < nx - 1 - margin) & (y < ny - 1 - margin))
+        rows.append(np.column_stack([seen, np.full(len(seen), version), x[seen], y[seen]]))
+    return np.vstack(rows)
+
+
+def source_table(spot, error, mag=None):
+    """A table of sources from rows (star, chip, x, y), with errors in px."""
+    table = Table({name: np.zeros(len(spot), dtype=kind) for name, kind, _ in COLUMNS})
+    star, table["chip"], table["x"], table["y"] = np.transpose(spot)
+    table["id"] = star.astype(int) + 1
+    table["mag"] = 18.0 + 0.01 * star if mag is None else mag
+    table["x_err"] = table["y_err"] = error
+    table["use"] = True
+    return table
+
+
+def reference_table(rows, ra, dec, sigma, epoch=2012.0, **columns):
+    """A catalogue of rows at one epoch; sigma in mas."""
+    rows = np.asarray(rows, dtype=int)
+    sigma = np.broadcast_to(np.asarray(sigma, dtype=float), len(rows))
+    data = {
+        "RA": ra,
+        "DEC": dec,
+        "mag": 18.0 + 0.01 * rows,
+        "sigma": sigma,
+        "objID": rows.astype(str),
+    }
+    return Table(data | columns, meta={"epoch": epoch})
 
 
 @dataclass
@@ -46,133 +100,90 @@ class Scene:
             chip_shape=shape, n_exposures=exposures, n_stars=1, n_galaxies=0, noise=False, cr_rate=0.0, make_raw=False
         )
         truth = simulate_visit(visit, directory)
-        skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in truth.flc}
-        default.make(skeletons, {"jref": str(truth.ref)})
+        skeletons = start_from_default(truth)
         # Stars where the chips of the first exposure see them, by rank of a fixed generator.
         rng = np.random.default_rng(seed)
-        sky = []
-        for wcs in truth.wcs[0]:
-            nx, ny = wcs.pixel_shape
-            sky.append(np.column_stack(wcs.all_pix2world(*rng.uniform([8, 8], [nx - 8, ny - 8], (stars // 2, 2)).T, 0)))
-        ra, dec = rng.permutation(np.vstack(sky)).T
-        spots = []
-        for chips in truth.wcs:
-            rows = []
-            for version, wcs in enumerate(chips, 1):
-                nx, ny = wcs.pixel_shape
-                x, y = wcs.all_world2pix(ra, dec, 0, tolerance=1e-8, maxiter=60, quiet=True)
-                seen = np.flatnonzero((x > 3) & (y > 3) & (x < nx - 4) & (y < ny - 4))
-                rows.append(np.column_stack([seen, np.full(len(seen), version), x[seen], y[seen]]))
-            spots.append(np.vstack(rows))
+        ra, dec = rng.permutation(sky_on(truth.wcs[0], stars // 2, 8, rng)).T
+        spots = [seen_on(chips, ra, dec) for chips in truth.wcs]
         found = [
-            ExposureSources(p.name[:9], skeletons[ExposureKey.parse(p)], _table(spot, 0.01), 500.0, 2012.0)
+            ExposureSources(p.name[:9], skeletons[ExposureKey.parse(p)], source_table(spot, 0.01), 500.0, 2012.0)
             for p, spot in zip(truth.flc, spots, strict=True)
         ]
         return cls(found, ra, dec, spots, place(found))
 
-    def members(self, exposures):
+    def place(self, exposures):
         """`place`, without reading the same headers again."""
-        plane, members = self.frame
+        plane, placed = self.frame
         fresh = []
-        for member, exposure in zip(members, exposures, strict=True):
+        for one, exposure in zip(placed, exposures, strict=True):
             t = exposure.sources
-            uv = np.empty((len(t), 2))
-            correctors = {v: FITSWCSCorrector(c.original_wcs.deepcopy()) for v, c in member.correctors.items()}
-            for version, corrector in correctors.items():
-                mine = np.asarray(t["chip"]) == version
-                uv[mine] = plane.from_sky(*corrector.det_to_world(t["x"][mine], t["y"][mine]))
-            fresh.append(
-                type(member)(
-                    rootname=member.rootname,
-                    correctors=correctors,
-                    sources=t,
-                    exptime=500.0,
-                    start=uv,
-                    error=np.asarray(t["x_err"]),
-                    mag=np.asarray(t["mag"]),
-                    row=np.arange(len(t)),
-                    centre=member.centre,
-                    outlines=member.outlines,
-                )
-            )
+            row = np.arange(len(t))
+            correctors = {v: FITSWCSCorrector(c.original_wcs.deepcopy()) for v, c in one.correctors.items()}
+            uv, error, mag = positions(plane, correctors, t, row), np.asarray(t["x_err"]), np.asarray(t["mag"])
+            fresh.append(replace(one, correctors=correctors, sources=t, start=uv, error=error, mag=mag, row=row))
         return plane, fresh
 
 
-def _table(spot, error):
-    table = Table({name: np.zeros(len(spot), dtype=kind) for name, kind, _ in COLUMNS})
-    star, table["chip"], table["x"], table["y"] = spot.T
-    table["id"] = star.astype(int) + 1
-    table["mag"] = 18.0 + 0.01 * star
-    table["x_err"] = table["y_err"] = error
-    table["use"] = True
-    return table
+@dataclass
+class Trial:
+    """One fit, and what it claims beside what is true: lists of (error east and north, half-width 68, 95), mas."""
+
+    fit: Fit
+    exposures: list
+    reference: Table
+    frame: list = field(default_factory=list)
+    each: list = field(default_factory=list)
+    relative: list = field(default_factory=list)
 
 
 def trial(scene, rng, n, method="relative", geometry="shift", others=12, understated=1.0, catalog_mas=(0.3, 3.0)):
-    """One fit of n catalogue stars and some others; what it claims beside what is true.
+    """One fit of n catalogue stars and some others.
 
     Errors differ from star to star by a factor of ten, in detector (0.004 to 0.04 px, quoted `understated` times too
     small) and catalogue.
-
-    Returns
-    -------
-    dict
-        `fit`, and lists of (error east and north, half-width 68, half-width 95), mas: `frame` (one), `exposures`,
-        `relative`.
     """
     pick = rng.permutation(len(scene.ra))[: n + others]
     error = 10 ** rng.uniform(np.log10(0.004), np.log10(0.04), len(scene.ra))
     exposures = []
     for exposure, spot in zip(scene.exposures, scene.spots, strict=True):
-        mine = spot[np.isin(spot[:, 0], pick)]
-        size = error[mine[:, 0].astype(int)]
-        noisy = mine.copy()
-        noisy[:, 2:] += rng.normal(0, 1, (len(mine), 2)) * size[:, None]
-        exposures.append(
-            ExposureSources(exposure.rootname, exposure.skeleton, _table(noisy, size / understated), 500.0, 2012.0)
-        )
+        noisy = spot[np.isin(spot[:, 0], pick)]
+        size = error[noisy[:, 0].astype(int)]
+        noisy[:, 2:] += rng.normal(0, 1, (len(noisy), 2)) * size[:, None]
+        exposures.append(replace(exposure, sources=source_table(noisy, size / understated)))
     rows = np.sort(pick[:n])
     sigma = 10 ** rng.uniform(*np.log10(catalog_mas), n)
     east, north = rng.normal(0, 1, (2, n)) * sigma
-    reference = Table(
-        {
-            "RA": scene.ra[rows] + east / 3.6e6 / np.cos(np.radians(scene.dec[rows])),
-            "DEC": scene.dec[rows] + north / 3.6e6,
-            "mag": 18.0 + 0.01 * rows,
-            "sigma": sigma / understated,
-            "objID": rows.astype(str),
-        },
-        meta={"epoch": 2012.0},
-    )
-    with mock.patch.object(fitting, "place", scene.members):
+    ra = scene.ra[rows] + east / 3.6e6 / np.cos(np.radians(scene.dec[rows]))
+    reference = reference_table(rows, ra, scene.dec[rows] + north / 3.6e6, sigma / understated)
+    with mock.patch.object(fitting, "place", scene.place):
         result = fitting.fit(exposures, reference, method, geometry, SETTINGS, "GAIAeDR3")
-    out = {"fit": result, "exposures": exposures, "reference": reference, "frame": [], "each": [], "relative": []}
-    if result["outcome"] == "ok":
+    out = Trial(result, exposures, reference)
+    if result.outcome == "ok":
         _compare(scene, out, dict(zip(rows, sigma, strict=True)), error)
     return out
 
 
-def offsets_of(wcs, crval, cd, x, y, ra, dec):
-    """Where a corrected WCS puts positions, minus where they are: (n, 2) east and north, mas."""
-    wcs.wcs.crval, wcs.wcs.cd = crval, cd
+def offsets_of(wcs, chip, x, y, ra, dec):
+    """Where a chip's corrected WCS puts positions, minus where they are: (n, 2) east and north, mas."""
+    wcs.wcs.crval, wcs.wcs.cd = chip.crval, chip.cd
     wcs.wcs.set()
     found = np.column_stack(wcs.all_pix2world(x, y, 0)) - np.column_stack([ra, dec])
     return found * 3.6e6 * np.column_stack([np.cos(np.radians(dec)), np.ones(len(dec))])
 
 
 def _compare(scene, out, sigma, error):
-    result = out["fit"]
+    result = out.fit
     scale = scene.frame[0].scale * 1000.0
-    used = {int(o) for e in result["exposures"] for o in e["matches"]["objID"]}
+    used = {int(o) for e in result.exposures for o in e.matches.objID}
     sums: dict = {row: [] for row in used}
     centres, middles = [], []
-    for member, one, spot in zip(scene.frame[1], result["exposures"], scene.spots, strict=True):
+    for placed, one, spot in zip(scene.frame[1], result.exposures, scene.spots, strict=True):
         every, where = [], []
-        for chip in one["chips"]:
-            wcs = member.correctors[chip["extver"]].original_wcs.deepcopy()
-            mine = spot[spot[:, 1] == chip["extver"]]
+        for chip in one.chips:
+            wcs = placed.correctors[chip.extver].original_wcs.deepcopy()
+            mine = spot[spot[:, 1] == chip.extver]
             star = mine[:, 0].astype(int)
-            delta = offsets_of(wcs, chip["crval"], chip["cd"], mine[:, 2], mine[:, 3], scene.ra[star], scene.dec[star])
+            delta = offsets_of(wcs, chip, mine[:, 2], mine[:, 3], scene.ra[star], scene.dec[star])
             for row, d in zip(star, delta, strict=True):
                 if row in sums:
                     sums[row].append(d)
@@ -181,20 +192,19 @@ def _compare(scene, out, sigma, error):
         # The difference is linear over the field: its values in the exposure's middle and in that of all exposures.
         design = np.column_stack([np.ones(sum(map(len, where))), np.vstack(where)])
         trend = np.linalg.lstsq(design, np.vstack(every), rcond=None)[0]
-        centres.append(trend[0] + member.centre @ trend[1:])
+        centres.append(trend[0] + placed.centre @ trend[1:])
         middles.append(trend[0])
     rows = sorted(used)
     seen = np.array([len(sums[row]) for row in rows])
     weight = 1.0 / (np.array([sigma[row] for row in rows]) ** 2 + (error[rows] * scale) ** 2 / seen)
     frame = np.average([np.mean(sums[row], axis=0) for row in rows], axis=0, weights=weight)
-    out["frame"] = [(frame, result["zero_point_error_mas"], result["zero_point_error95_mas"])]
+    out.frame.append((frame, result.zero_point_error_mas, result.zero_point_error95_mas))
     mean = np.mean(middles, axis=0)
-    for one, centre, middle in zip(result["exposures"], centres, middles, strict=True):
-        if one["zero_point_error_mas"] is not None:
-            out["each"].append((centre, one["zero_point_error_mas"], one["zero_point_error95_mas"]))
-        tied = one["relative"] or {}
-        if tied.get("error_px") is not None:
-            out["relative"].append((middle - mean, tied["error_px"] * scale, tied["error95_px"] * scale))
+    for one, centre, middle in zip(result.exposures, centres, middles, strict=True):
+        if one.zero_point_error_mas is not None:
+            out.each.append((centre, one.zero_point_error_mas, one.zero_point_error95_mas))
+        if one.relative and one.relative.error_px is not None:
+            out.relative.append((middle - mean, one.relative.error_px * scale, one.relative.error95_px * scale))
 
 
 def covered(claims):
@@ -208,14 +218,14 @@ def covered(claims):
 def corrected(found):
     """The exposures of a trial with the fit's keywords in their skeletons, for the duration of the block."""
     before = []
-    for exposure, one in zip(found["exposures"], found["fit"]["exposures"], strict=True):
-        for chip in one["chips"]:
-            header = exposure.skeleton["SCI", chip["extver"]].header
-            values = dict(zip(KEYWORDS, [*chip["crval"], *np.ravel(chip["cd"])], strict=True))
+    for exposure, one in zip(found.exposures, found.fit.exposures, strict=True):
+        for chip in one.chips:
+            header = exposure.skeleton["SCI", chip.extver].header
+            values = dict(zip(KEYWORDS, [*chip.crval, *np.ravel(chip.cd)], strict=True))
             before.append((header, {keyword: header[keyword] for keyword in KEYWORDS}))
             header.update(values)
     try:
-        yield found["exposures"]
+        yield found.exposures
     finally:
         for header, values in before:
             header.update(values)

@@ -11,42 +11,90 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from snakedriz.alignment import matching, star_motions
-from snakedriz.alignment.cross_validation import Unit, cross_validate
+from snakedriz.alignment import exposure_sources, matching, star_motions
+from snakedriz.alignment.cross_validation import MatchedGroup, cross_validate
 from snakedriz.alignment.exposure_sources import ExposureSources
-from snakedriz.alignment.linear_fit import Array, align
+from snakedriz.alignment.linear_fit import LinearFit, align
 from snakedriz.alignment.relative_alignment import tie
-from snakedriz.alignment.tangent_plane import Member, Plane, inside, merge, place
+from snakedriz.alignment.tangent_plane import Array, PlacedExposure, PlacedRows, TangentPlane, inside, merge, place
+from snakedriz.artefacts.astrometry import (
+    AbsoluteErrors,
+    Astrometry,
+    CatalogAstrometry,
+    CatalogOffset,
+    CrossValidation,
+    ExposureCatalogOffset,
+    RelativeAstrometry,
+    RelativeExposure,
+)
+from snakedriz.artefacts.base import Record
+from snakedriz.artefacts.fit import Fit, FitResult
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.solution import Solution
+from snakedriz.exposures.skeleton import read_bundle
 from snakedriz.geometry import rotation
 from snakedriz.statistics import limits
 
-SCHEMA = "astrometry/1"
 _LEAST_LINEAR = 6  # stars for rotation and scale besides the offset: three times the unknowns
-_NUMBERS = (
-    "nmatches", "clipped", "offset_mas", "error_mas", "error95_mas", "rotation_deg", "rotation_error_deg", "scale",
-    "scale_error", "field_mas", "rms_mas", "rms_ra_mas", "rms_dec_mas", "rms_removed_mas", "magnitudes",
-)  # fmt: skip
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
-def not_applicable(candidate: str, reason: str) -> dict[str, Any]:
+def of_candidate(
+    inventory: Inventory,
+    solution: Solution,
+    wcs: str,
+    sources: Sequence[str],
+    catalogs: Sequence[str],
+    fits: Sequence[str],
+    settings: Mapping[str, Any],
+) -> Astrometry:
+    """Measure the astrometry of a candidate from its files.
+
+    Parameters
+    ----------
+    inventory, solution
+        Of the association and the candidate.
+    wcs : str
+        Path of the candidate's bundle of skeletons.
+    sources, catalogs, fits : sequences of str
+        Paths of the source tables, of the catalogues in the field (by order of preference, named after their catalogue)
+        and of the fits that the candidate's WCS was chosen from.
+    settings : mapping
+        The detector's settings.
+    """
+    if solution.outcome != "ok" or inventory.outcome != "process":
+        return not_applicable(solution.candidate, solution.reason or inventory.reason)
+    # Stars are held out of a fit of these exposures. That of a visit is of others, too, and not among `fits`.
+    chosen = solution.chosen_fit.file if solution.chosen_fit else ""
+    path = next((path for path in fits if Path(path).name == chosen), None)
+    return measure(
+        solution.candidate,
+        exposure_sources.collect(inventory, read_bundle(wcs), sources),
+        {Path(path).stem: Table.read(path) for path in catalogs},
+        settings,
+        Fit.read(path) if path else None,
+    )
+
+
+def not_applicable(candidate: str, reason: str) -> Astrometry:
     """Return the artefact of a candidate without a WCS."""
-    return {
-        "schema": SCHEMA,
-        "candidate": candidate,
-        "outcome": "not_applicable",
-        "reason": reason,
-        "scale_arcsec": None,
-        "relative": _relative_unmeasurable(reason, []),
-        "absolute": {"catalog": None, **_unmeasurable(reason)},
-        "catalogs": [],
-        "cross_validation": None,
-    }
+    return Astrometry(
+        candidate=candidate,
+        outcome="not_applicable",
+        reason=reason,
+        scale_arcsec=None,
+        relative=_unmeasurable(RelativeAstrometry, reason, exposures=[]),
+        absolute=_unmeasurable(AbsoluteErrors, reason),
+        catalogs=[],
+        cross_validation=None,
+    )
 
 
 def measure(
@@ -54,8 +102,8 @@ def measure(
     exposures: Sequence[ExposureSources],
     catalogs: Mapping[str, Table],
     settings: Mapping[str, Any],
-    fit: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    fit: FitResult | None = None,
+) -> Astrometry:
     """Measure the astrometry of a candidate.
 
     Parameters
@@ -67,265 +115,270 @@ def measure(
         Reference catalogues at the epochs of the exposures (`field_catalog.in_field`), in order of preference.
     settings : mapping
         The detector's settings.
-    fit : mapping, optional
-        The fit that the candidate's WCS comes from ("fit/1"); catalogue stars are then held out of it.
+    fit : FitResult, optional
+        The fit that the candidate's WCS comes from; catalogue stars are then held out of it.
 
     Returns
     -------
-    dict
-        Ready for JSON, schema "astrometry/1". `absolute` are the numbers of the group of exposures against the first
-        catalogue with enough matches; `catalogs` has every catalogue, for the group and for each exposure.
+    Astrometry
+        `absolute` are the numbers of the group of exposures against the first catalogue with enough matches; `catalogs`
+        has every catalogue, for the group and for each exposure.
     """
     options = settings["fitting"]
     if not exposures:
         return not_applicable(candidate, "no exposure that sources can be looked for in")
-    plane, members = place(exposures)
-    found = [_Against(plane, members, name, table, options) for name, table in catalogs.items()]
-    rows = [one.result() for one in found]
-    adopted = next((i for i, row in enumerate(rows) if row["group"]["outcome"] == "measured"), None)
+    plane, placed = place(exposures)
+    found = {name: CatalogComparison(plane, placed, name, table, options) for name, table in catalogs.items()}
+    rows = {name: one.result() for name, one in found.items()}
+    adopted = next((name for name, row in rows.items() if row.group.outcome == "measured"), None)
     if adopted is not None:
-        absolute = {"catalog": rows[adopted]["catalog"], **rows[adopted]["group"]}
+        absolute = AbsoluteErrors(catalog=adopted, **rows[adopted].group.given())
     else:
-        reasons = "; ".join(f"{row['catalog']}: {row['group']['reason']}" for row in rows)
-        absolute = {"catalog": None, **_unmeasurable(reasons or "no reference catalogue given (catalogs)")}
+        reasons = "; ".join(f"{name}: {row.group.reason}" for name, row in rows.items())
+        absolute = _unmeasurable(AbsoluteErrors, reasons or "no reference catalogue given (catalogs)")
     crossed = None
     if fit is not None:
-        own = next((one for one in found if one.name == fit["catalog"]), None)
-        if own is None:
-            raise ValueError(f"the fit is to {fit['catalog']}, which is not among the catalogues {list(catalogs)}")
-        crossed = {"catalog": own.name, **own.cross_validate(fit)}
-    return {
-        "schema": SCHEMA,
-        "candidate": candidate,
-        "outcome": "ok",
-        "reason": "",
-        "scale_arcsec": plane.scale,
+        if fit.catalog not in found:
+            raise ValueError(f"the fit is to {fit.catalog}, which is not among the catalogues {list(catalogs)}")
+        crossed = found[fit.catalog].cross_validate(fit)
+    return Astrometry(
+        candidate=candidate,
+        outcome="ok",
+        reason="",
+        scale_arcsec=plane.scale,
         # last: it moves the exposures; stars that moved between them are no misalignment
-        "relative": _relative(plane, members if adopted is None else found[adopted].members, options),
-        "absolute": absolute,
-        "catalogs": rows,
-        "cross_validation": crossed,
-    }
+        relative=_relative(plane, placed if adopted is None else found[adopted].exposures, options),
+        absolute=absolute,
+        catalogs=list(rows.values()),
+        cross_validation=crossed,
+    )
 
 
-def _unmeasurable(reason: str) -> dict[str, Any]:
-    return {"outcome": "unmeasurable", "reason": reason, **dict.fromkeys(_NUMBERS)}
+def _unmeasurable(kind: type[AnyRecord], reason: str, **known: Any) -> AnyRecord:
+    """Make a record whose numbers are None."""
+    return kind(**{**dict.fromkeys(kind.model_fields), "outcome": "unmeasurable", "reason": reason, **known})
 
 
-class _Against:
-    """The exposures of a candidate against one catalogue."""
+class CatalogComparison:
+    """The exposures of a candidate against one catalogue.
+
+    Attributes
+    ----------
+    exposures : list of PlacedExposure
+        With their sources at the catalogue's mean epoch.
+    pairs : list of (source, row)
+        Indices of the matched sources of each exposure, and of their rows.
+    reasons : list of str
+        Why an exposure has none.
+    """
 
     def __init__(
-        self, plane: Plane, members: Sequence[Member], name: str, table: Table, options: Mapping[str, Any]
+        self,
+        plane: TangentPlane,
+        exposures: Sequence[PlacedExposure],
+        name: str,
+        table: Table,
+        options: Mapping[str, Any],
     ) -> None:
         self.plane, self.name, self.table, self.options = plane, name, table, options
-        self.ref = plane.from_sky(table["RA"], table["DEC"]) if len(table) else np.empty((0, 2))
-        sigma = np.asarray(table["sigma"], dtype=float) if len(table) else np.empty(0)
-        self.ref_error = np.maximum(sigma / (1000.0 * plane.scale), 1e-4)
+        self.least = int(options["required"]["shift"])
+        self.ref = PlacedRows.of(plane, table["RA"], table["DEC"], table["sigma"])
         at_exposures = star_motions.at_exposures(plane, table)
-        self.members, _ = star_motions.to_mean_epoch(members, self.ref, at_exposures, options)
+        self.exposures, _ = star_motions.to_mean_epoch(exposures, self.ref.uv, at_exposures, options)
+        group = self._match_group()
+        self.group_reason = group.reason or f"{len(group)} matches, {self.least} needed"
         self.pairs: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
         self.reasons: list[str] = []
-        self._match()
+        for exposure in self.exposures:
+            pair, reason = self._match_one(exposure, group)
+            self.pairs.append(pair)
+            self.reasons.append(reason)
 
-    def _options(self, radius: float) -> dict[str, Any]:
-        return {
-            "searchrad": radius,
-            "tolerance": self.options["histogram"]["tolerance_px"],
-            "min_tolerance": self.options["min_tolerance_px"],
-            "max_false_alarm": self.options["max_false_alarm"],
-        }
+    def _match_group(self) -> matching.Match:
+        """Match the stars of all exposures together."""
+        stars = merge(self.exposures, self.options["relative"]["association_px"])
+        group = matching.match(stars.uv, self.ref.uv, **matching.match_options(self.options, "histogram"))
+        if len(group) < self.least:  # no offset found: is there none?
+            close = matching.match(stars.uv, self.ref.uv, **matching.match_options(self.options, "default"))
+            group = close if len(close) >= self.least else group
+        return group
 
-    def _match(self) -> None:
-        """Match every exposure, in the surroundings of where all together lie; sets `pairs` (source, row) of each.
+    def _match_one(
+        self, exposure: PlacedExposure, group: matching.Match
+    ) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], str]:
+        """Match an exposure in the surroundings of where all together lie: its sources and their rows, or why none.
 
         An exposure with too few stars for a match of its own takes those of the group's stars that it has.
         """
-        least = int(self.options["required"]["shift"])
-        wide, near = self.options["histogram"]["searchrad_px"], self.options["relative"]["searchrad_px"]
-        stars = merge(self.members, self.options["relative"]["association_px"])
-        group = matching.match(stars.uv, self.ref, **self._options(wide))
-        if len(group) < least:  # no offset found: is there none?
-            close = matching.match(
-                stars.uv,
-                self.ref,
-                histogram=False,
-                **{**self._options(wide), "tolerance": self.options["default"]["tolerance_px"]},
-            )
-            group = close if len(close) >= least else group
-        together = len(group) >= least
-        for member in self.members:
-            reason = ""
-            moved = member.start + group.shift if together else member.start
-            own = matching.match(moved, self.ref, **self._options(near if together else wide))
-            if len(own) >= least:
-                pair = (own.image, own.ref)
-            elif together:
-                rows = np.sort(group.ref)
-                moved = member.start @ group.matrix.T + group.shift
-                pair = (np.empty(0, np.intp), np.empty(0, np.intp))
-                if len(moved):
-                    image, which = matching.mutual_neighbours(moved, self.ref[rows], group.tolerance)
-                    pair = (image, rows[which])
-                reason = "" if len(pair[0]) else "none of the stars that the group has in the catalogue"
-            else:
-                pair = (np.empty(0, np.intp), np.empty(0, np.intp))
-                reason = own.reason or f"{len(own)} matches, {least} needed"
-            self.pairs.append(pair)
-            self.reasons.append(reason)
-        self.group_reason = group.reason or f"{len(group)} matches, {least} needed"
+        none = (np.empty(0, np.intp), np.empty(0, np.intp))
+        together = len(group) >= self.least
+        moved = exposure.start + group.shift if together else exposure.start
+        near = self.options["relative"]["searchrad_px"] if together else None
+        own = matching.match(moved, self.ref.uv, **matching.match_options(self.options, "histogram", near))
+        if len(own) >= self.least:
+            return (own.image, own.ref), ""
+        if not together:
+            return none, own.reason or f"{len(own)} matches, {self.least} needed"
+        rows = np.sort(group.ref)
+        moved = exposure.start @ group.matrix.T + group.shift
+        image, which = matching.mutual_neighbours(moved, self.ref.uv[rows], group.tolerance) if len(moved) else none
+        return (image, rows[which]), "" if len(image) else "none of the stars that the group has in the catalogue"
 
-    def _stars(self) -> Unit:
+    def _stars(self) -> MatchedGroup:
         """Return the matched stars, each once: the weighted mean of the exposures that have it."""
-        weight, total = np.zeros(len(self.ref)), np.zeros((len(self.ref), 2))
-        for member, (image, row) in zip(self.members, self.pairs, strict=True):
-            w = member.error[image] ** -2.0
+        weight, total = np.zeros(len(self.ref.uv)), np.zeros((len(self.ref.uv), 2))
+        for exposure, (image, row) in zip(self.exposures, self.pairs, strict=True):
+            w = exposure.error[image] ** -2.0
             np.add.at(weight, row, w)
-            np.add.at(total, row, member.start[image] * w[:, None])
+            np.add.at(total, row, exposure.start[image] * w[:, None])
         rows = np.flatnonzero(weight > 0)
-        return Unit(total[rows] / weight[rows, None], weight[rows] ** -0.5, rows)
+        return MatchedGroup(total[rows] / weight[rows, None], weight[rows] ** -0.5, rows)
 
-    def result(self) -> dict[str, Any]:
-        outlines = [outline for member in self.members for outline in member.outlines]
-        field = np.zeros(len(self.ref), dtype=bool)
-        for outline in outlines:
-            field |= inside(outline, self.ref)
-        rows = {"rows": len(self.ref), "rows_in_field": int(field.sum())}
-        stars = self._stars()
-        if not len(self.ref):
+    def _each(self) -> list[MatchedGroup]:
+        """Return the matched sources of each exposure."""
+        return [
+            MatchedGroup(exposure.start[image], exposure.error[image], row)
+            for exposure, (image, row) in zip(self.exposures, self.pairs, strict=True)
+        ]
+
+    def result(self) -> CatalogAstrometry:
+        """Describe the group of exposures and each of them."""
+        field = np.zeros(len(self.ref.uv), dtype=bool)
+        for exposure in self.exposures:
+            for outline in exposure.outlines:
+                field |= inside(outline, self.ref.uv)
+        if not len(field):
             reason = "the catalogue has no rows"
-        elif not rows["rows_in_field"]:
-            reason = f"none of the {len(self.ref)} rows of the catalogue lies in the field"
-        elif not any(len(member.start) for member in self.members):
+        elif not field.any():
+            reason = f"none of the {len(field)} rows of the catalogue lies in the field"
+        elif not any(len(exposure.start) for exposure in self.exposures):
             reason = "no usable source in any exposure"
         else:
             reason = self.group_reason
-        exposures = [
-            {
-                "rootname": member.rootname,
-                **self._numbers(Unit(member.start[image], member.error[image], row), why or reason),
-            }
-            for member, (image, row), why in zip(self.members, self.pairs, self.reasons, strict=True)
-        ]
-        about = {"catalog": self.name, "source": self.table.meta.get("source"), **rows}
-        return {**about, "group": self._numbers(stars, reason), "exposures": exposures}
+        offsets = [self._offset(one, why or reason) for one, why in zip(self._each(), self.reasons, strict=True)]
+        return CatalogAstrometry(
+            catalog=self.name,
+            source=self.table.meta.get("source"),
+            rows=len(field),
+            rows_in_field=int(field.sum()),
+            group=self._offset(self._stars(), reason),
+            exposures=[
+                ExposureCatalogOffset(rootname=exposure.rootname, **offset.given())
+                for exposure, offset in zip(self.exposures, offsets, strict=True)
+            ],
+        )
 
-    def _numbers(self, unit: Unit, reason: str) -> dict[str, Any]:
-        """Offset, rotation, scale, RMS and their errors of some sources; see the schema for each."""
-        least = int(self.options["required"]["shift"])
-        if len(unit.row) < least:
-            few = f"{len(unit.row)} matches, {least} needed" if len(unit.row) else reason
-            return _unmeasurable(few)
-        geometry = "rscale" if len(unit.row) >= _LEAST_LINEAR else "shift"
-        row_error = self.ref_error[unit.row]
-        fit = align(unit.uv, unit.error, self.ref[unit.row], row_error, geometry, self.options)
+    def _offset(self, group: MatchedGroup, reason: str) -> CatalogOffset:
+        """Offset, rotation, scale, RMS and their errors of some sources; `reason` says why there are none."""
+        if len(group.row) < self.least:
+            few = f"{len(group.row)} matches, {self.least} needed" if len(group.row) else reason
+            return _unmeasurable(CatalogOffset, few)
+        geometry = "rscale" if len(group.row) >= _LEAST_LINEAR else "shift"
+        ref = self.ref.uv[group.row]
+        fit = align(group.uv, group.error, ref, self.ref.error[group.row], geometry, self.options)
         px = self.plane.scale * 1000.0
         towards = np.array([-px, px])  # east, north
-        before = (unit.uv - self.ref[unit.row])[fit.own]
+        before = (group.uv - ref)[fit.own]
         offset = np.average(before, axis=0, weights=fit.sigma**-2.0) * towards
         square = ((before * towards) ** 2).mean(axis=0)
         error, error95 = limits(fit.error() * px, fit.freedom, float(self.options["zero_point_floor_mas"]))
-        linear = geometry == "rscale"
-        turn = limits(fit.angle_error, fit.freedom)[0] if linear else None
-        inverse = np.linalg.inv(fit.matrix)
-        warp = (fit.moved - fit.middle) @ (inverse - np.eye(2)).T
-        magnitudes = np.asarray(self.table["mag"], dtype=float)[unit.row[fit.own]]
+        magnitudes = np.asarray(self.table["mag"], dtype=float)[group.row[fit.own]]
         magnitudes = magnitudes[np.isfinite(magnitudes)]
-        return {
-            "outcome": "measured",
-            "reason": "",
-            "nmatches": len(fit.own),
-            "clipped": len(unit.row) - len(fit.own),
-            "offset_mas": [float(v) for v in offset],
-            "error_mas": error,
-            "error95_mas": error95,
-            "rotation_deg": -math.degrees(rotation(fit.matrix)) if linear else None,
-            "rotation_error_deg": math.degrees(turn) if turn is not None else None,
-            "scale": 1.0 / math.sqrt(abs(float(np.linalg.det(fit.matrix)))) if linear else None,
-            "scale_error": turn,
-            "field_mas": math.sqrt(float((warp**2).sum(axis=1).mean())) * px if linear else None,
-            "rms_mas": math.sqrt(float(square.sum())),
-            "rms_ra_mas": math.sqrt(float(square[0])),
-            "rms_dec_mas": math.sqrt(float(square[1])),
-            "rms_removed_mas": math.sqrt(float((fit.residual**2).sum(axis=1).mean())) * px,
-            "magnitudes": [float(magnitudes.min()), float(magnitudes.max())] if len(magnitudes) else None,
-        }
+        return CatalogOffset(
+            outcome="measured",
+            reason="",
+            nmatches=len(fit.own),
+            clipped=len(group.row) - len(fit.own),
+            offset_mas=offset.tolist(),
+            error_mas=error,
+            error95_mas=error95,
+            **_linear_terms(fit, px),
+            rms_mas=math.sqrt(float(square.sum())),
+            rms_ra_mas=math.sqrt(float(square[0])),
+            rms_dec_mas=math.sqrt(float(square[1])),
+            rms_removed_mas=math.sqrt(float((fit.residual**2).sum(axis=1).mean())) * px,
+            magnitudes=[float(magnitudes.min()), float(magnitudes.max())] if len(magnitudes) else None,
+        )
 
-    def cross_validate(self, fit: Mapping[str, Any]) -> dict[str, Any]:
+    def cross_validate(self, fit: FitResult) -> CrossValidation:
         """Hold stars out of the fit: of the group's, or of each exposure's where they were fitted one by one."""
-        units = [self._stars()]
-        if fit["wcs_kind"] != "REL" and fit["fitgeom_used"] == fit["fitgeom"]:
-            units = [
-                Unit(member.start[image], member.error[image], row)
-                for member, (image, row) in zip(self.members, self.pairs, strict=True)
-                if len(row)
-            ]
+        groups = [self._stars()]
+        if fit.wcs_kind != "REL" and fit.fitgeom_used == fit.fitgeom:
+            groups = [group for group in self._each() if len(group.row)]
         names = [str(name) for name in self.table["objID"]] if len(self.table) else []
         scale = self.plane.scale * 1000.0
-        geometry = str(fit["fitgeom_used"])
-        return cross_validate(units, self.ref, self.ref_error, names, geometry, self.options, scale)
+        return cross_validate(self.name, groups, self.ref, names, str(fit.fitgeom_used), self.options, scale)
 
 
-_RELATIVE = ("nmatches", "offset_mas", "offset_px", "error_mas", "error95_mas", "rotation_deg", "scale", "rms_mas")
+def _linear_terms(fit: LinearFit, px: float) -> dict[str, float | None]:
+    """Rotation and scale of sources against a catalogue, by the fit that takes them out; `px` in mas."""
+    names = ("rotation_deg", "rotation_error_deg", "scale", "scale_error", "field_mas")
+    if fit.geometry == "shift":
+        return dict.fromkeys(names)
+    turn = limits(fit.angle_error, fit.freedom)[0]
+    warp = (fit.moved - fit.middle) @ (np.linalg.inv(fit.matrix) - np.eye(2)).T
+    values = (
+        -math.degrees(rotation(fit.matrix)),
+        math.degrees(turn),
+        1.0 / math.sqrt(abs(float(np.linalg.det(fit.matrix)))),
+        turn,
+        math.sqrt(float((warp**2).sum(axis=1).mean())) * px,
+    )
+    return dict(zip(names, values, strict=True))
 
 
-def _relative_unmeasurable(reason: str, exposures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        "outcome": "unmeasurable",
-        "reason": reason,
-        **dict.fromkeys(("scatter_mas", "scatter_px", "error_mas", "largest_mas")),
-        "exposures": list(exposures),
-    }
-
-
-def _relative(plane: Plane, members: Sequence[Member], options: Mapping[str, Any]) -> dict[str, Any]:
+def _relative(
+    plane: TangentPlane, exposures: Sequence[PlacedExposure], options: Mapping[str, Any]
+) -> RelativeAstrometry:
     """Where exposures lie about their mean, by the corrections that would bring them together."""
-    if len(members) < 2:
-        return _relative_unmeasurable("one exposure: nothing to compare it with", [])
-    tied = tie(list(members), options)
-    px = plane.scale * 1000.0
+    if len(exposures) < 2:
+        return _unmeasurable(RelativeAstrometry, "one exposure: nothing to compare it with", exposures=[])
+    tied = tie(exposures, options)
     # The plane's origin is the middle of the field; there a correction is its shift.
-    centre = np.mean([member.shift for member in tied], axis=0) if tied else np.zeros(2)
-    angle = float(np.mean([math.degrees(rotation(member.matrix)) for member in tied])) if tied else 0.0
-    rows: list[dict[str, Any]] = []
-    away: list[Array] = []
-    for member in members:
-        known = member.relative
-        if not member.tied or known.get("error_px") is None:
-            reason = str(known.get("reason") or "too few sources in common with the others")
-            empty = dict.fromkeys(_RELATIVE)
-            rows.append({"rootname": member.rootname, "outcome": "unmeasurable", "reason": reason, **empty})
-            continue
-        offset = (centre - member.shift) * np.array([-1.0, 1.0])
-        away.append(offset)
-        rows.append(
-            {
-                "rootname": member.rootname,
-                "outcome": "measured",
-                "reason": "",
-                "nmatches": known["nmatches"],
-                "offset_mas": [float(v) * px for v in offset],
-                "offset_px": [float(v) for v in offset],
-                "error_mas": known["error_px"] * px,
-                "error95_mas": known["error95_px"] * px,
-                "rotation_deg": angle - math.degrees(rotation(member.matrix)),
-                "scale": 1.0 / known["scale"],
-                "rms_mas": known["rms_px"] * px,
-            }
-        )
+    centre = np.mean([exposure.shift for exposure in tied], axis=0) if tied else np.zeros(2)
+    angle = float(np.mean([math.degrees(exposure.rotation) for exposure in tied])) if tied else 0.0
+    px = plane.scale * 1000.0
+    rows = [_about_mean(exposure, centre, angle, px) for exposure in exposures]
+    away = np.array([row.offset_px for row in rows if row.offset_px is not None])
     if len(away) < 2:
-        reasons = "; ".join(f"{row['rootname']}: {row['reason']}" for row in rows if row["reason"])
-        return _relative_unmeasurable(f"no two exposures could be compared ({reasons})", rows)
-    spread = np.array(away) - np.mean(away, axis=0)
+        reasons = "; ".join(f"{row.rootname}: {row.reason}" for row in rows if row.reason)
+        return _unmeasurable(RelativeAstrometry, f"no two exposures could be compared ({reasons})", exposures=rows)
+    spread = away - np.mean(away, axis=0)
     scatter = math.sqrt(float((spread**2).sum()) / (2 * (len(away) - 1)))
-    error = math.sqrt(float(np.mean([row["error_mas"] ** 2 for row in rows if row["error_mas"] is not None])))
-    missing = [str(row["rootname"]) for row in rows if row["outcome"] != "measured"]
-    return {
-        "outcome": "measured",
-        "reason": f"without {', '.join(missing)}" if missing else "",
-        "scatter_mas": scatter * px,
-        "scatter_px": scatter,
-        "error_mas": error,
-        "largest_mas": float(np.hypot(*spread.T).max()) * px,
-        "exposures": rows,
-    }
+    error = math.sqrt(float(np.mean([row.error_mas**2 for row in rows if row.error_mas is not None])))
+    missing = [row.rootname for row in rows if row.outcome != "measured"]
+    return RelativeAstrometry(
+        outcome="measured",
+        reason=f"without {', '.join(missing)}" if missing else "",
+        scatter_mas=scatter * px,
+        scatter_px=scatter,
+        error_mas=error,
+        largest_mas=float(np.hypot(*spread.T).max()) * px,
+        exposures=rows,
+    )
+
+
+def _about_mean(exposure: PlacedExposure, centre: Array, angle: float, px: float) -> RelativeExposure:
+    """Where one exposure lies from the mean shift (px) and rotation (deg) of the tied ones; `px` in mas."""
+    known = exposure.relative
+    if not exposure.tied or known is None or known.error_px is None:
+        reason = exposure.untied_reason or "too few sources in common with the others"
+        return _unmeasurable(RelativeExposure, reason, rootname=exposure.rootname)
+    offset = (centre - exposure.shift) * np.array([-1.0, 1.0])
+    return RelativeExposure(
+        rootname=exposure.rootname,
+        outcome="measured",
+        reason="",
+        nmatches=known.nmatches,
+        offset_mas=[float(v) * px for v in offset],
+        offset_px=offset.tolist(),
+        error_mas=known.error_px * px,
+        error95_mas=_times(known.error95_px, px),
+        rotation_deg=angle - math.degrees(exposure.rotation),
+        scale=1.0 / exposure.scale,
+        rms_mas=_times(known.rms_px, px),
+    )
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor

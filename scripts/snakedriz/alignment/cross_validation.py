@@ -16,14 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz.alignment.linear_fit import PARAMETERS, Array, LinearFit, align
+from snakedriz.alignment.linear_fit import PARAMETERS, LinearFit, align
+from snakedriz.alignment.tangent_plane import Array, PlacedRows
+from snakedriz.artefacts.astrometry import CrossValidation
 from snakedriz.statistics import limits
 
 MOST_FOLDS = 10
 
 
-@dataclass
-class Unit:
+@dataclass(frozen=True)
+class MatchedGroup:
     """Sources that share one transform (the group, or one exposure) and the catalogue rows they are.
 
     Attributes
@@ -37,6 +39,9 @@ class Unit:
     error: Array
     row: NDArray[np.intp]
 
+    def __getitem__(self, which: NDArray[np.bool_]) -> MatchedGroup:
+        return MatchedGroup(self.uv[which], self.error[which], self.row[which])
+
 
 def folds(names: Sequence[str], number: int) -> NDArray[np.intp]:
     """Return the fold of each name: even shares, by the rank of the name's sha256, so that no order matters."""
@@ -47,95 +52,107 @@ def folds(names: Sequence[str], number: int) -> NDArray[np.intp]:
 
 
 def cross_validate(
-    units: Sequence[Unit],
-    reference: Array,
-    reference_error: Array,
+    catalog: str,
+    groups: Sequence[MatchedGroup],
+    reference: PlacedRows,
     names: Sequence[str],
     geometry: str,
     settings: Mapping[str, Any],
     scale_mas: float,
-) -> dict[str, Any]:
+) -> CrossValidation:
     """Hold catalogue stars out of a fit, fold by fold, and predict them.
 
     Parameters
     ----------
-    units : sequence of Unit
+    catalog : str
+        Name of the catalogue, for the result.
+    groups : sequence of MatchedGroup
         Under the WCS of the fit, which differs from the one it started from by a transform of the same geometry: so a
         fit made again from here is the same fit.
-    reference, reference_error, names
-        Positions (n, 2) and errors per axis (n,) of the catalogue rows (px), and their names.
+    reference, names
+        The catalogue's rows and their names.
     geometry : {"shift", "rshift", "rscale", "general"}
     settings : mapping
         Block `fitting`.
     scale_mas : float
         Size of a px.
-
-    Returns
-    -------
-    dict
-        outcome ("measured" or "unmeasurable"), reason, geometry, stars, folds; held_out_rms_mas and in_sample_rms_mas
-        (root mean square separation about zero), ratio of the two; zero_point_error_mas and zero_point_error95_mas
-        (half-widths per axis, from the jackknife).
     """
-    rows = np.unique(np.concatenate([unit.row for unit in units])) if units else np.empty(0, np.intp)
-    out: dict[str, Any] = {
-        "outcome": "unmeasurable",
-        "reason": "",
-        "geometry": geometry,
-        "stars": len(rows),
-        "folds": 0,
-    }
-    out.update(dict.fromkeys(("held_out_rms_mas", "in_sample_rms_mas", "ratio")))
-    out.update(dict.fromkeys(("zero_point_error_mas", "zero_point_error95_mas")))
+    rows = np.unique(np.concatenate([group.row for group in groups])) if groups else np.empty(0, np.intp)
     number = min(MOST_FOLDS, len(rows))
     least = PARAMETERS[geometry] // 2 + 1
-    fold = np.full(len(reference), -1, dtype=np.intp)
+    fold = np.full(len(reference.uv), -1, dtype=np.intp)
     if number:
         fold[rows] = folds([names[int(row)] for row in rows], number)
-    left = [int((fold[unit.row] != k).sum()) for unit in units for k in range(number)]
-    if number < 2 or min(left) < least:
-        fewest = min((len(unit.row) for unit in units), default=0)
-        out["reason"] = f"{fewest} stars: {geometry} needs {least} besides those held out"
-        return out
+    left = [int((fold[group.row] != k).sum()) for group in groups for k in range(number)]
+    few = number < 2 or min(left) < least
+    fewest = min((len(group.row) for group in groups), default=0)
+    found = {} if few else _held_out(groups, reference, rows, fold, geometry, settings, scale_mas)
+    numbers = ("held_out_rms_mas", "in_sample_rms_mas", "ratio", "zero_point_error_mas", "zero_point_error95_mas")
+    return CrossValidation(
+        catalog=catalog,
+        outcome="unmeasurable" if few else "measured",
+        reason=f"{fewest} stars: {geometry} needs {least} besides those held out" if few else "",
+        geometry=geometry,
+        stars=len(rows),
+        folds=0 if few else number,
+        **{name: found.get(name) for name in numbers},
+    )
 
-    def solve(unit: Unit, keep: NDArray[np.bool_]) -> LinearFit:
-        row = unit.row[keep]
-        return align(unit.uv[keep], unit.error[keep], reference[row], reference_error[row], geometry, settings)
 
-    whole = [solve(unit, np.ones(len(unit.row), dtype=bool)) for unit in units]
-    middles = [fit.middle for fit in whole]
-    inside, outside = _Mean(len(reference)), _Mean(len(reference))
+def _held_out(
+    groups: Sequence[MatchedGroup],
+    reference: PlacedRows,
+    rows: NDArray[np.intp],
+    fold: NDArray[np.intp],
+    geometry: str,
+    settings: Mapping[str, Any],
+    scale_mas: float,
+) -> dict[str, float | None]:
+    """Fit with and without the stars of each fold; returns the numbers of `CrossValidation`."""
+
+    def solve(group: MatchedGroup) -> LinearFit:
+        ref = reference.uv[group.row]
+        return align(group.uv, group.error, ref, reference.error[group.row], geometry, settings)
+
+    number = int(fold.max()) + 1
+    inside, outside = _MeanResiduals(reference), _MeanResiduals(reference)
     zero, weight = np.zeros((number, 2)), np.zeros(number)
-    for unit, fit, middle in zip(units, whole, middles, strict=True):
-        inside.add(unit, unit.uv @ fit.matrix.T + fit.shift - reference[unit.row])
+    for group in groups:
+        whole = solve(group)
+        inside.add(group, whole)
         for k in range(number):
-            held = fold[unit.row] == k
-            fit = solve(unit, ~held)
-            predicted = Unit(unit.uv[held], unit.error[held], unit.row[held])
-            outside.add(predicted, predicted.uv @ fit.matrix.T + fit.shift - reference[predicted.row])
-            zero[k] += (fit.matrix @ middle + fit.shift - middle) / len(units)
-            weight[k] += (1.0 / (predicted.error**2 + reference_error[predicted.row] ** 2)).sum()
+            held = fold[group.row] == k
+            fit = solve(group[~held])
+            predicted = group[held]
+            outside.add(predicted, fit)
+            zero[k] += (fit.matrix @ whole.middle + fit.shift - whole.middle) / len(groups)
+            weight[k] += (1.0 / (predicted.error**2 + reference.error[predicted.row] ** 2)).sum()
     held_out, in_sample = outside.rms(rows) * scale_mas, inside.rms(rows) * scale_mas
     variance = (number - 1) / number * float(((zero - zero.mean(axis=0)) ** 2).sum()) / 2.0
     # Folds of unequal weight count as fewer (Satterthwaite 1946): a star that outweighs the rest hides behind them.
     freedom = max(round(2.0 * (float(weight.sum() ** 2 / (weight**2).sum()) - 1.0)), 1)
     one, two = limits(math.sqrt(variance) * scale_mas, freedom, float(settings["zero_point_floor_mas"]))
-    out.update(outcome="measured", folds=number, held_out_rms_mas=held_out, in_sample_rms_mas=in_sample)
-    out.update(ratio=held_out / in_sample if in_sample > 0 else None)
-    out.update(zero_point_error_mas=one, zero_point_error95_mas=two)
-    return out
+    return {
+        "held_out_rms_mas": held_out,
+        "in_sample_rms_mas": in_sample,
+        "ratio": held_out / in_sample if in_sample > 0 else None,
+        "zero_point_error_mas": one,
+        "zero_point_error95_mas": two,
+    }
 
 
-class _Mean:
+class _MeanResiduals:
     """Weighted mean residual of each catalogue row over the exposures that saw it."""
 
-    def __init__(self, rows: int) -> None:
-        self.total, self.weight = np.zeros((rows, 2)), np.zeros(rows)
+    def __init__(self, reference: PlacedRows) -> None:
+        self.reference = reference.uv
+        self.total, self.weight = np.zeros_like(reference.uv), np.zeros(len(reference.uv))
 
-    def add(self, unit: Unit, residual: Array) -> None:
-        weight = unit.error**-2.0
-        np.add.at(self.total, unit.row, residual * weight[:, None])
-        np.add.at(self.weight, unit.row, weight)
+    def add(self, group: MatchedGroup, fit: LinearFit) -> None:
+        residual = group.uv @ fit.matrix.T + fit.shift - self.reference[group.row]
+        weight = group.error**-2.0
+        np.add.at(self.total, group.row, residual * weight[:, None])
+        np.add.at(self.weight, group.row, weight)
 
     def rms(self, rows: NDArray[np.intp]) -> float:
         mean = self.total[rows] / self.weight[rows, None]

@@ -9,12 +9,12 @@ from pathlib import Path
 from astropy.io import fits
 from astropy.table import Table
 
-from snakedriz.artefacts.inventory import ExposureRecord, Inventory
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.exposures import field
 from snakedriz.fits_headers.rootnames import ExposureKey
 
 
-@dataclass
+@dataclass(frozen=True)
 class ExposureSources:
     """One exposure as a fit needs it.
 
@@ -57,19 +57,18 @@ def collect(
         Return exposures, too, that are used but that no sources can be looked for in (spectra), with an empty table.
     """
     paths = {Path(path).stem: path for path in tables}
-
-    def sources(e: ExposureRecord) -> Table:
-        table = Table.read(paths[e.rootname])
-        return table if e.alignable else table[:0]
-
-    return [
-        ExposureSources(
-            e.rootname,
-            skeletons[ExposureKey(e.rootname, str(inventory.verification_kind))],
-            sources(e),
-            float(e.exptime or 0.0),
-            field.epoch(e),
+    found = []
+    for exposure in inventory.used:
+        if not (exposure.alignable or not_alignable):
+            continue
+        table = Table.read(paths[exposure.rootname])
+        found.append(
+            ExposureSources(
+                exposure.rootname,
+                skeletons[ExposureKey(exposure.rootname, str(inventory.verification_kind))],
+                table if exposure.alignable else table[:0],
+                float(exposure.exptime or 0.0),
+                field.epoch(exposure),
+            )
         )
-        for e in inventory.used
-        if e.alignable or not_alignable
-    ]
+    return found

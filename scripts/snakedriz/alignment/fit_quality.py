@@ -39,197 +39,179 @@ from typing import Any
 
 import numpy as np
 
+from snakedriz.artefacts.base import FitQuality
+from snakedriz.artefacts.common import Check
+from snakedriz.artefacts.fit import FitExposure, FitNumbers, FitVerdict, MatchedStars
 
-def _check(name: str, value: float | None, limit: float, unit: str, passed: bool, note: str = "") -> dict[str, Any]:
-    return {"name": name, "value": value, "limit": limit, "unit": unit, "passed": bool(passed), "note": note}
+
+def _check(name: str, value: float | None, limit: float, unit: str, passed: bool, note: str = "") -> Check:
+    return Check(name=name, value=value, limit=limit, unit=unit, passed=bool(passed), note=note)
 
 
-def assess(fit: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def assess(fit: FitNumbers, settings: Mapping[str, Any]) -> FitVerdict:
     """Assess a fit.
 
     Parameters
     ----------
-    fit : mapping
-        From `snakedriz.alignment.fitting.fit` (or read from its JSON).
+    fit : FitNumbers
     settings : mapping
         The detector's settings with the blocks `fit_quality` and `fitting`.
-
-    Returns
-    -------
-    dict
-        fit_quality (1 to 5, or -1), valid, compromised, checks and refusals (lists of {name, value, limit, unit,
-        passed, note}), reason (one sentence).
     """
-    if fit.get("code_error"):
-        return _verdict(-1, [], [], f"the alignment code failed: {fit.get('reason')}")
-    if fit.get("outcome") != "ok" or not fit.get("exposures"):
-        return _verdict(5, [], [], f"no valid solution: {fit.get('reason') or 'no exposure was fitted'}")
-    limits = settings["fit_quality"]
-    required = settings["fitting"]["required"]
-    exposures = [e for e in fit["exposures"] if e["status"] not in ("kept", "inherited")]
+    if fit.code_error:
+        return _verdict(-1, [], [], f"the alignment code failed: {fit.reason}")
+    if fit.outcome != "ok" or not fit.exposures:
+        return _verdict(5, [], [], f"no valid solution: {fit.reason or 'no exposure was fitted'}")
+    limits, required = settings["fit_quality"], settings["fitting"]["required"]
+    exposures = [e for e in fit.exposures if e.status not in ("kept", "inherited")]
     consistency = _consistency(fit, exposures, limits)
     rms, radial = _large_rms(exposures, limits), _radial(fit, exposures)
-    matches = _nmatches(fit, exposures, required)
-    checks = [consistency, rms, radial, matches, _cross_match(fit, exposures, limits)]
-    failed = [check["name"] for check in checks if not check["passed"]]
+    checks = [consistency, rms, radial, _nmatches(fit, exposures, required), _cross_match(fit, exposures, limits)]
     refusals = [_correction(exposures, settings), _matched_share(fit, limits)]
     fatal = []
-    if fit["nmatches"] < required["shift"]:
-        fatal.append(f"{fit['nmatches']} matches, {required['shift']} needed for a shift")
+    if fit.nmatches < required["shift"]:
+        fatal.append(f"{fit.nmatches} matches, {required['shift']} needed for a shift")
     fatal += _impossible(exposures, limits)
-    if consistency["value"] > limits["max_fit_limit_mas"]:
-        fatal.append(f"consistency: the exposures lie {consistency['value']:.4g} mas apart")
+    if consistency.value is not None and consistency.value > limits["max_fit_limit_mas"]:
+        fatal.append(f"consistency: the exposures lie {consistency.value:.4g} mas apart")
     fatal += [
-        f"{c['name']}: {_text(c['value'])} {c['unit']}, limit {_text(c['limit'])}"
-        for c in (rms, radial, *refusals)
-        if not c["passed"]
+        f"{c.name}: {_text(c.value)} {c.unit}, limit {_text(c.limit)}" for c in (rms, radial, *refusals) if not c.passed
     ]
     if fatal:
         return _verdict(5, checks, refusals, f"no valid solution: {'; '.join(fatal)}")
-    good = fit["total_rms_mas"] is not None and fit["total_rms_mas"] < limits["good_rms_mas"]
-    quality = (1 if good else 3) + (1 if failed else 0)
-    words = f"RMS {fit['total_rms_mas']:.2f} mas is {'below' if good else 'not below'} {limits['good_rms_mas']:g} mas"
+    failed = [check.name for check in checks if not check.passed]
+    total, best = fit.total_rms_mas, limits["good_rms_mas"]
+    good = total is not None and total < best
+    quality: FitQuality = (2 if failed else 1) if good else 4 if failed else 3
+    words = f"RMS {total:.2f} mas is {'below' if good else 'not below'} {best:g} mas"
     words += f"; compromised by {', '.join(failed)}" if failed else "; all checks passed"
     return _verdict(quality, checks, refusals, words)
 
 
-def _verdict(quality: int, checks: list[dict[str, Any]], refusals: list[dict[str, Any]], reason: str) -> dict[str, Any]:
-    return {
-        "fit_quality": quality,
-        "valid": quality in (1, 2, 3, 4),
-        "compromised": quality in (2, 4) or any(not check["passed"] for check in checks),
-        "checks": checks,
-        "refusals": refusals,
-        "reason": reason,
-    }
+def _verdict(quality: FitQuality, checks: Sequence[Check], refusals: Sequence[Check], reason: str) -> FitVerdict:
+    return FitVerdict(
+        fit_quality=quality,
+        valid=quality in (1, 2, 3, 4),
+        compromised=quality in (2, 4) or any(not check.passed for check in checks),
+        checks=checks,
+        refusals=refusals,
+        quality_reason=reason,
+    )
 
 
-def _text(value: float | None) -> str:
+def _text(value: Any) -> str:
     return "not measured" if value is None else f"{value:.4g}"
 
 
-def _correction(exposures: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+def _correction(exposures: Sequence[FitExposure], settings: Mapping[str, Any]) -> Check:
     limit = float(settings["fitting"]["histogram"]["searchrad_px"])
-    moved = [(math.hypot(*e["shift_px"]), e["rootname"]) for e in exposures]
+    moved = [(math.hypot(*e.shift_px), e.rootname) for e in exposures]
     value, name = max(moved, default=(0.0, ""))
     note = f"{name}; the search radius of the detector" if name else "no exposure was fitted"
     return _check("correction", value, limit, "px", value <= limit, note)
 
 
-def _matched_share(fit: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    share, limit = fit["share"], float(limits["least_matched_share"])
-    possible = min(share["sources"], share["rows"])
-    value = share["matches"] / possible if possible else None
-    note = f"{share['matches']} matches of {share['sources']} sources and {share['rows']} rows in the common field"
+def _matched_share(fit: FitNumbers, limits: Mapping[str, Any]) -> Check:
+    share, limit = fit.share, float(limits["least_matched_share"])
+    if share is None:
+        return _check("matched_share", None, limit, "share", True, "not measured")
+    possible = min(share.sources, share.rows)
+    value = share.matches / possible if possible else None
+    note = f"{share.matches} matches of {share.sources} sources and {share.rows} rows in the common field"
     return _check("matched_share", value, limit, "share", value is None or value >= limit, note)
 
 
-def _impossible(exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> list[str]:
+def _impossible(exposures: Sequence[FitExposure], limits: Mapping[str, Any]) -> list[str]:
     out = []
-    for exposure in exposures:
-        if abs(exposure["scale"] - 1) > limits["max_scale_change"]:
-            out.append(
-                f"{exposure['rootname']}: scale {exposure['scale']:.5f}, limit 1 +- {limits['max_scale_change']:g}"
-            )
-        if abs(exposure["rotation_deg"]) > limits["max_rotation_deg"]:
-            angle, limit = exposure["rotation_deg"], limits["max_rotation_deg"]
-            out.append(f"{exposure['rootname']}: rotation {angle:.4f} deg, limit {limit:g}")
+    for e in exposures:
+        if abs(e.scale - 1) > limits["max_scale_change"]:
+            out.append(f"{e.rootname}: scale {e.scale:.5f}, limit 1 +- {limits['max_scale_change']:g}")
+        if abs(e.rotation_deg) > limits["max_rotation_deg"]:
+            out.append(f"{e.rootname}: rotation {e.rotation_deg:.4f} deg, limit {limits['max_rotation_deg']:g}")
     return out
 
 
-def _consistency(
-    fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
-) -> dict[str, Any]:
-    rms = [e["rms_mas"] for e in exposures if e["rms_mas"] is not None]
+def _consistency(fit: FitNumbers, exposures: Sequence[FitExposure], limits: Mapping[str, Any]) -> Check:
+    rms = [e.rms_mas for e in exposures if e.rms_mas is not None]
     limit = max([limits["max_fit_rms_mas"], float(np.mean(rms)) if rms else 0.0])
     if len(exposures) < 2:
         return _check("consistency", 0.0, limit, "mas", True, "one exposure fitted: nothing to compare")
-    measured = [e["common_offset_mas"] for e in exposures if e.get("common_offset_mas") is not None]
+    measured = [e.common_offset_mas for e in exposures if e.common_offset_mas is not None]
     # Exposures of a visit need not overlap, and those of several associations have pointing errors of their own.
-    if len(measured) == len(exposures) or fit["wcs_kind"] == "SVM":
-        values, note = (
-            measured or [(0.0, 0.0)],
-            "scatter of the offsets between exposures that remain after the fit, from common sources",
-        )
+    if len(measured) == len(exposures) or fit.wcs_kind == "SVM":
+        values = np.asarray(measured or [(0.0, 0.0)], dtype=float)
+        note = "scatter of the offsets between exposures that remain after the fit, from common sources"
     else:
-        values = [[1000.0 * v for v in e["shift_arcsec"]] for e in exposures]
+        values = np.asarray([[1000.0 * v for v in e.shift_arcsec] for e in exposures], dtype=float)
         note = "scatter of the shifts: too few sources in common to measure what remains between exposures"
-    value = math.hypot(*np.std(np.asarray(values, dtype=float), axis=0))
+    value = math.hypot(*np.std(values, axis=0))
     return _check("consistency", value, limit, "mas", value <= limit, note)
 
 
-def _large_rms(exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> dict[str, Any]:
-    rms = [e["rms_mas"] for e in exposures if e["rms_mas"] is not None]
+def _large_rms(exposures: Sequence[FitExposure], limits: Mapping[str, Any]) -> Check:
+    rms = [e.rms_mas for e in exposures if e.rms_mas is not None]
     limit = float(limits["max_fit_limit_mas"])
     if not rms:
         return _check("large_rms", None, limit, "mas", False, "no matched star in any exposure")
     note = "the largest RMS of an exposure"
-    missing = [e for e in exposures if e["rms_mas"] is None]
+    missing = [e for e in exposures if e.rms_mas is None]
     if missing:
-        note += f"; no matched star in {', '.join(e['rootname'] for e in missing)}"
+        note += f"; no matched star in {', '.join(e.rootname for e in missing)}"
     # An exposure tied to the others needs no star of its own; one that was not has no RMS to speak for it.
-    alone = any(e.get("relative") is None for e in missing)
+    alone = any(e.relative is None for e in missing)
     return _check("large_rms", max(rms), limit, "mas", max(rms) < limit and not alone, note)
 
 
-def _together(fit: Mapping[str, Any]) -> bool:
+def _together(fit: FitNumbers) -> bool:
     """Whether the exposures were fitted to the catalogue as one group, so that the group's matches count for each."""
-    return bool(
-        fit["wcs_kind"] in ("REL", "SVM") or len(fit["exposures"]) == 1 or fit["fitgeom_used"] != fit["fitgeom"]
-    )
+    return fit.wcs_kind in ("REL", "SVM") or len(fit.exposures) == 1 or fit.fitgeom_used != fit.fitgeom
 
 
-def _radial(fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _radial(fit: FitNumbers, exposures: Sequence[FitExposure]) -> Check:
     """(offset/10)^8 + 0.8 < 0.36 (n + 2), offset in arcsec: the more matches, the larger a shift can be believed."""
     worst = (-math.inf, 0.0, 0.0, "")
     for exposure in exposures:
-        offset = math.hypot(*exposure["shift_arcsec"])
-        n = fit["nmatches"] if _together(fit) else exposure["nmatches"]
+        offset = math.hypot(*exposure.shift_arcsec)
+        n = fit.nmatches if _together(fit) else exposure.nmatches
         room = 0.36 * (n + 2) - 0.8
         allowed = 10.0 * max(room, 0.0) ** 0.125
         if offset - allowed > worst[0]:
-            worst = (offset - allowed, offset, allowed, exposure["rootname"])
+            worst = (offset - allowed, offset, allowed, exposure.rootname)
     return _check(
         "radial_offset", worst[1], worst[2], "arcsec", worst[0] < 0, f"{worst[3]}; the limit follows from its matches"
     )
 
 
-def _nmatches(
-    fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]], required: Mapping[str, int]
-) -> dict[str, Any]:
-    geometry = fit["fitgeom_used"]
+def _nmatches(fit: FitNumbers, exposures: Sequence[FitExposure], required: Mapping[str, int]) -> Check:
+    geometry = str(fit.fitgeom_used)
     limit = int(required[geometry])
     if _together(fit):
-        value, note = int(fit["nmatches"]), f"distinct stars of the group, for {geometry}"
+        value, note = fit.nmatches, f"distinct stars of the group, for {geometry}"
     else:
-        value, note = min(e["nmatches"] for e in exposures), f"fewest of an exposure, for {geometry}"
+        value, note = min(e.nmatches for e in exposures), f"fewest of an exposure, for {geometry}"
     return _check("nmatches", value, limit, "stars", value >= limit, note)
 
 
-def _cross_match(
-    fit: Mapping[str, Any], exposures: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
-) -> dict[str, Any]:
+def _correlation(stars: MatchedStars) -> float | None:
+    """Pearson correlation of the magnitudes; None where fewer than 3 pairs, or equal ones, do not tell."""
+    own, ref = (np.array([math.nan if v is None else v for v in mags]) for mags in (stars.source_mag, stars.ref_mag))
+    good = np.isfinite(own) & np.isfinite(ref)
+    if good.sum() < 3 or np.ptp(own[good]) == 0 or np.ptp(ref[good]) == 0:
+        return None
+    return float(np.corrcoef(own[good], ref[good])[0, 1])
+
+
+def _cross_match(fit: FitNumbers, exposures: Sequence[FitExposure], limits: Mapping[str, Any]) -> Check:
     limit, enough = float(limits["least_correlation"]), int(limits["correlation_below_matches"])
-    worst: tuple[float, str] | None = None
-    unmeasured = []
-    for exposure in exposures:
-        if exposure["nmatches"] >= enough:
-            continue
-        if fit["wcs_kind"] == "SVM" and exposure["nmatches"] < 3 and exposure["relative"]:
-            continue  # tied to others of the visit that have the catalogue's stars
-        own, ref = (
-            np.array([math.nan if v is None else v for v in exposure["matches"][k]]) for k in ("source_mag", "ref_mag")
-        )
-        good = np.isfinite(own) & np.isfinite(ref)
-        if good.sum() < 3 or np.ptp(own[good]) == 0 or np.ptp(ref[good]) == 0:
-            unmeasured.append(exposure["rootname"])
-            continue
-        r = float(np.corrcoef(own[good], ref[good])[0, 1])
-        if worst is None or r < worst[0]:
-            worst = (r, exposure["rootname"])
+    # Exposures that are tied to others of the visit, which have the catalogue's stars, need none of their own.
+    few = [
+        e for e in exposures if e.nmatches < enough and not (fit.wcs_kind == "SVM" and e.nmatches < 3 and e.relative)
+    ]
+    found = [(e.rootname, _correlation(e.matches)) for e in few]
+    value, lowest = min(((r, name) for name, r in found if r is not None), key=lambda one: one[0], default=(None, ""))
+    unmeasured = [name for name, r in found if r is None]
     if unmeasured:
         note = f"unmeasurable (fewer than 3 pairs with magnitudes): {', '.join(unmeasured)}"
-        return _check("cross_match", worst[0] if worst else None, limit, "Pearson r", False, note)
-    if worst is None:
+        return _check("cross_match", value, limit, "Pearson r", False, note)
+    if value is None:
         return _check("cross_match", None, limit, "Pearson r", True, f"not needed from {enough} matches on")
-    return _check("cross_match", worst[0], limit, "Pearson r", worst[0] > limit, f"lowest: {worst[1]}")
+    return _check("cross_match", value, limit, "Pearson r", value > limit, f"lowest: {lowest}")

@@ -2,8 +2,8 @@
 
 Errors are taken from the scatter of the residuals about the fit, not from the quoted errors, which only weigh the
 stars against each other: whatever makes all of them too small or too large by one factor does no harm. That scatter is
-itself known from few residuals, so limits come from Student's t with the fit's degrees of freedom. Both axes share one
-scatter.
+itself known from few residuals, so limits come from Student's t with the fit's degrees of freedom
+(`snakedriz.statistics.limits`). Both axes share one scatter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 PARAMETERS = {"shift": 2, "rshift": 3, "rscale": 4, "general": 6}
 
 
-@dataclass
+@dataclass(frozen=True)
 class LinearFit:
     """position' = matrix @ position + shift, and the stars that say so.
 

@@ -4,23 +4,19 @@ A two-dimensional histogram of all coordinate differences within the search radi
 tested against the chance pairs of unrelated lists, so that a wrong catalogue or a field without common stars gives
 no match rather than a wrong one. Mutual nearest neighbours within a tolerance that tightens while the linear trend is
 removed give the pairs. Everything is deterministic.
-
-`Matcher` follows the call protocol of `tweakwcs.matchutils.MatchCatalogs` (a callable of reference and image table
-with TPx/TPy columns in tangent-plane units, returning reference and image indices); with `FITSWCSCorrector` these
-units are pixels, and `tp_pscale` is the pixel's size in them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from astropy.table import Table
+from snakedriz.artefacts.fit import MatchSummary
 
 Array = NDArray[np.float64]
 #: Sizes of the histogram's bins, px; a star's pairs are summed over 3 x 3 bins. Small bins find few stars in a
@@ -29,7 +25,35 @@ BINS_PX = (0.5, 1.0, 2.0, 4.0)
 _PHASES = 4.0  # overlapping 3 x 3 windows count as this many independent trials per window's area
 
 
-@dataclass
+class MatchOptions(TypedDict):
+    """What `match` asks for."""
+
+    searchrad: float
+    tolerance: float
+    min_tolerance: float
+    max_false_alarm: float
+    histogram: bool
+
+
+def match_options(
+    settings: Mapping[str, Any], kind: Literal["relative", "histogram", "default"], searchrad: float | None = None
+) -> MatchOptions:
+    """Return the options of a kind of match by a detector's settings (block `fitting`).
+
+    relative: exposures among each other; histogram: with a catalogue; default: with a catalogue, at an offset within
+    the tolerance. `searchrad` (px) overrides the search radius.
+    """
+    radius = settings["histogram" if kind == "default" else kind]["searchrad_px"]
+    return {
+        "searchrad": radius if searchrad is None else searchrad,
+        "tolerance": settings[kind]["tolerance_px"],
+        "min_tolerance": settings["min_tolerance_px"],
+        "max_false_alarm": settings["max_false_alarm"],
+        "histogram": kind != "default",
+    }
+
+
+@dataclass(frozen=True)
 class Match:
     """Pairs of two lists, and how far to trust them.
 
@@ -64,13 +88,10 @@ class Match:
     def __len__(self) -> int:
         return len(self.ref)
 
-    def summary(self) -> dict[str, Any]:
-        """Return what a report needs, ready for JSON."""
-        out = asdict(self)
-        for name in ("ref", "image"):
-            del out[name]
-        out["matrix"], out["shift"] = self.matrix.tolist(), self.shift.tolist()
-        return {"nmatches": len(self), **out}
+    def summary(self) -> MatchSummary:
+        """Return what a result says of it."""
+        same = {name: getattr(self, name) for name in MatchSummary.model_fields if name != "nmatches"}
+        return MatchSummary(nmatches=len(self), **same)
 
 
 def linear_trend(image: Array, ref: Array, geometry: str) -> tuple[Array, Array]:
@@ -216,6 +237,34 @@ def _chance_density(difference: Array, tolerance: float, radius: float) -> float
     return density
 
 
+def _refine(
+    image: Array, ref: Array, shift: Array, tight: float, min_tolerance: float, min_rscale: int
+) -> tuple[Array, Array, float, NDArray[np.intp], NDArray[np.intp]]:
+    """Pair neighbours and take out their trend in turn, while the tolerance (px) tightens from `tight`.
+
+    Returns matrix and shift of the trend, the final tolerance, and the pairs: indices into `image` and `ref`.
+    """
+    matrix, ci, ri = np.eye(2), np.empty(0, np.intp), np.empty(0, np.intp)
+    for _ in range(30):
+        moved = image @ matrix.T + shift
+        ci, ri = mutual_neighbours(moved, ref, tight)
+        if len(ci) < 2:
+            break
+        before = (matrix, shift)
+        matrix, shift = linear_trend(image[ci], ref[ri], "rscale" if len(ci) >= min_rscale else "shift")
+        distance = np.hypot(*(ref[ri] - image[ci] @ matrix.T - shift).T)
+        # The 30th percentile of a Rayleigh distribution is 0.845 sigma, and holds with up to two thirds of chance pairs
+        core = float(np.percentile(distance, 30)) / 0.845
+        wanted = max(min_tolerance, 5.0 * core)
+        settled = tight <= wanted * 1.01 and np.allclose(before[1], shift, atol=1e-6)
+        tight = tight if tight <= wanted else max(wanted, 0.6 * tight)
+        if settled:
+            break
+    moved = image @ matrix.T + shift
+    ci, ri = mutual_neighbours(moved, ref, tight) if len(ci) else (ci, ri)
+    return matrix, shift, tight, ci, ri
+
+
 def match(
     image: Array,
     ref: Array,
@@ -271,24 +320,8 @@ def match(
                 reason=f"no significant peak within {radius:g} px: chance {chance:.2g}, limit {max_false_alarm:g}",
             )
         wide = min(max(half, min_tolerance), max(tolerance, half))
-    matrix, tight, ci, ri = np.eye(2), wide, np.empty(0, np.intp), np.empty(0, np.intp)
-    for _ in range(30):
-        moved = image @ matrix.T + shift
-        ci, ri = mutual_neighbours(moved, ref, tight)
-        if len(ci) < 2:
-            break
-        before = (matrix, shift)
-        matrix, shift = linear_trend(image[ci], ref[ri], "rscale" if len(ci) >= min_rscale else "shift")
-        distance = np.hypot(*(ref[ri] - image[ci] @ matrix.T - shift).T)
-        # The 30th percentile of a Rayleigh distribution is 0.845 sigma, and holds with up to two thirds of chance pairs
-        core = float(np.percentile(distance, 30)) / 0.845
-        wanted = max(min_tolerance, 5.0 * core)
-        settled = tight <= wanted * 1.01 and np.allclose(before[1], shift, atol=1e-6)
-        tight = tight if tight <= wanted else max(wanted, 0.6 * tight)
-        if settled:
-            break
+    matrix, shift, tight, ci, ri = _refine(image, ref, shift, wide, min_tolerance, min_rscale)
     moved = image @ matrix.T + shift
-    ci, ri = mutual_neighbours(moved, ref, tight) if len(ci) else (ci, ri)
     area = math.pi * tight**2
     expected = _chance_density(ref[r] - moved[i], tight, radius) * area
     if histogram:
@@ -307,36 +340,3 @@ def match(
     # Below 1e-300 the normal deviate has no meaning; 37 stands for "certain".
     significance = float(norm.isf(max(chance, 1e-300)))
     return Match(ri[order], ci[order], matrix, shift, significance, chance, expected, tight)
-
-
-class Matcher:
-    """`match`, for the `match=` argument of `tweakwcs.imalign.align_wcs`; keeps its last result in `last`.
-
-    Parameters
-    ----------
-    **options
-        Those of `match` (px).
-    """
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-        self.last = Match(reason="not called")
-
-    def __call__(
-        self, refcat: Table, imcat: Table, tp_pscale: float = 1.0, tp_units: str | None = None, **_: Any
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return indices of matched rows of `refcat` and `imcat`.
-
-        Parameters
-        ----------
-        refcat, imcat : `~astropy.table.Table`
-            With TPx and TPy in units of the tangent plane.
-        tp_pscale : float
-            Size of a pixel in these units.
-        tp_units : str, optional
-            Name of the units; only part of the protocol.
-        """
-        image = np.column_stack([imcat["TPx"], imcat["TPy"]]) / tp_pscale
-        ref = np.column_stack([refcat["TPx"], refcat["TPy"]]) / tp_pscale
-        self.last = match(image, ref, **self.options)
-        return self.last.ref, self.last.image

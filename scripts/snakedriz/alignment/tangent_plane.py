@@ -6,7 +6,7 @@ a rigid set of points there (all its chips together), its correction one affine 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 
 from snakedriz.alignment import matching
 from snakedriz.alignment.exposure_sources import ExposureSources
+from snakedriz.artefacts.fit import RelativeTie
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import science_extensions
-from snakedriz.geometry import chip_corners, mean_direction
+from snakedriz.geometry import chip_corners, mean_direction, rotation
 
 Array = NDArray[np.float64]
+#: tweakwcs's `FITSWCSCorrector` of each chip of an exposure, by EXTVER.
+Correctors = Mapping[int, Any]
 
 
-class Plane:
+class TangentPlane:
     """The tangent plane of a visit, as a WCS: tweakwcs corrects chips in a plane that is one.
 
     Parameters
@@ -53,10 +56,19 @@ class Plane:
         """Positions (n, 2) in the plane (px) of sky positions (deg)."""
         return np.column_stack(self.wcs.wcs_world2pix(np.asarray(ra, float), np.asarray(dec, float), 0))
 
-    def to_sky(self, uv: Array) -> tuple[Array, Array]:
-        """Sky positions (deg) of positions (n, 2) in the plane (px)."""
-        ra, dec = self.wcs.wcs_pix2world(uv[:, 0], uv[:, 1], 0)
-        return np.asarray(ra), np.asarray(dec)
+
+@dataclass(frozen=True)
+class PlacedRows:
+    """Rows of a catalogue in the plane: positions (n, 2) and their errors per axis (n,), px."""
+
+    uv: Array
+    error: Array
+
+    @classmethod
+    def of(cls, plane: TangentPlane, ra: Any, dec: Any, sigma: Any) -> PlacedRows:
+        """Place sky positions (deg) with their errors per axis (mas)."""
+        error = np.asarray(sigma, dtype=float) / (1000.0 * plane.scale)
+        return cls(plane.from_sky(ra, dec), np.maximum(error, 1e-4))
 
 
 def inside(outline: Array, points: Array) -> NDArray[np.bool_]:
@@ -71,7 +83,7 @@ def inside(outline: Array, points: Array) -> NDArray[np.bool_]:
 
 
 @dataclass
-class Member:
+class PlacedExposure:
     """An exposure in the plane: its usable sources, and the correction found so far.
 
     Attributes
@@ -84,12 +96,16 @@ class Member:
         Corners of each chip in the plane under the initial WCS (px).
     matrix, shift : arrays
         Correction: position = matrix @ start + shift (px).
+    tied : bool
+        Whether it is tied to other exposures.
+    relative : RelativeTie or None
+        What is known of that; None where it was not tried.
     motion : array, shape (n, 2) or (0, 2)
         Proper motion that was taken off `start` (`snakedriz.alignment.star_motions`), px; empty for none.
     """
 
     rootname: str
-    correctors: dict[int, Any]
+    correctors: Correctors
     sources: Table
     exptime: float
     start: Array
@@ -101,7 +117,7 @@ class Member:
     matrix: Array = field(default_factory=lambda: np.eye(2))
     shift: Array = field(default_factory=lambda: np.zeros(2))
     tied: bool = False
-    relative: dict[str, Any] = field(default_factory=dict)
+    relative: RelativeTie | None = None
     motion: Array = field(default_factory=lambda: np.empty((0, 2)))
 
     @property
@@ -110,17 +126,42 @@ class Member:
         return self.start @ self.matrix.T + self.shift
 
     @property
+    def middle(self) -> Array:
+        """Corrected position of the exposure's middle (px)."""
+        return self.matrix @ self.centre + self.shift
+
+    @property
     def moved(self) -> Array:
         """How far the exposure's middle has moved (px)."""
-        return self.matrix @ self.centre + self.shift - self.centre
+        return self.middle - self.centre
+
+    @property
+    def rotation(self) -> float:
+        """Angle of the correction (rad), from north to east."""
+        return rotation(self.matrix)
+
+    @property
+    def scale(self) -> float:
+        """Scale of the correction."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix))))
+
+    @property
+    def untied_reason(self) -> str:
+        """Why it could not be tied; empty if it was, or if nothing is known."""
+        return (self.relative.reason if self.relative else None) or ""
 
     def correct(self, matrix: Array, shift: Array) -> None:
         """Apply a further correction: position becomes matrix @ position + shift."""
         self.matrix = matrix @ self.matrix
         self.shift = matrix @ self.shift + shift
 
+    def note_tie(self, **found: Any) -> None:
+        """Add fields to what is known of the tie."""
+        known = self.relative or RelativeTie(significance=None)
+        self.relative = known.model_copy(update=found)
 
-def place(exposures: Sequence[ExposureSources]) -> tuple[Plane, list[Member]]:
+
+def place(exposures: Sequence[ExposureSources]) -> tuple[TangentPlane, list[PlacedExposure]]:
     """Put exposures into one tangent plane.
 
     Raises
@@ -128,60 +169,44 @@ def place(exposures: Sequence[ExposureSources]) -> tuple[Plane, list[Member]]:
     SnakedrizError
         If an exposure has no SCI extension or its source table names a chip it does not have.
     """
+    chips = [_correctors(exposure) for exposure in exposures]
+    middles = [_middle(own) for own in chips]
+    # The finest detector's, so that tolerances in px mean at least what they say for every exposure.
+    scales = [_pixel_scale(next(iter(own.values()))) for own in chips]
+    plane = TangentPlane(*mean_direction(np.array(middles)), min(scales))
+    each = zip(exposures, chips, middles, scales, strict=True)
+    return plane, [_place_one(plane, *one) for one in each]
+
+
+def _correctors(exposure: ExposureSources) -> Correctors:
     from stwcs.wcsutil import HSTWCS
     from tweakwcs.correctors import FITSWCSCorrector
 
-    chips: list[dict[int, Any]] = []
-    middles: list[Array] = []
-    for exposure in exposures:
-        own = {
-            version: FITSWCSCorrector(HSTWCS(exposure.skeleton, ext=("SCI", version)))
-            for version in science_extensions(exposure.skeleton)
-        }
-        if not own:
-            raise SnakedrizError(f"{exposure.rootname}: has no SCI extension with a WCS")
-        unknown = sorted({int(chip) for chip in exposure.sources["chip"]} - set(own))
-        if unknown:
-            raise SnakedrizError(f"{exposure.rootname}: sources of chips {unknown}, but the exposure has {sorted(own)}")
-        chips.append(own)
-        sky = []
-        for corrector in own.values():
-            nx, ny = corrector.wcs.pixel_shape
-            sky.append(np.array(corrector.det_to_world(np.array([(nx - 1) / 2.0]), np.array([(ny - 1) / 2.0]))).ravel())
-        middles.append(np.array(mean_direction(np.array(sky))))
-    # The finest detector's, so that tolerances in px mean at least what they say for every exposure.
-    scales = [_pixel_scale(next(iter(own.values()))) for own in chips]
-    scale = min(scales)
-    plane = Plane(*mean_direction(np.array(middles)), scale)
-    members = []
-    for exposure, own, middle, own_scale in zip(exposures, chips, middles, scales, strict=True):
-        table = exposure.sources
-        row = np.flatnonzero(np.asarray(table["use"], dtype=bool)) if len(table) else np.empty(0, np.intp)
-        uv = np.full((len(row), 2), np.nan)
-        chip = np.asarray(table["chip"])[row]
-        for version, corrector in own.items():
-            mine = chip == version
-            if mine.any():
-                x, y = (np.asarray(table[c], dtype=float)[row][mine] for c in ("x", "y"))
-                uv[mine] = plane.from_sky(*corrector.det_to_world(x, y))
-        good = np.isfinite(uv).all(axis=1)
-        error = np.sqrt((np.asarray(table["x_err"]) ** 2 + np.asarray(table["y_err"]) ** 2) / 2)[row]
-        error = error * (own_scale / scale)
-        members.append(
-            Member(
-                rootname=exposure.rootname,
-                correctors=own,
-                sources=table,
-                exptime=exposure.exptime,
-                start=uv[good],
-                error=np.clip(error[good], 1e-3, None),
-                mag=np.asarray(table["mag"], dtype=float)[row][good],
-                row=row[good],
-                centre=plane.from_sky(*middle[:, None])[0],
-                outlines=[_outline(plane, corrector) for corrector in own.values()],
-            )
+    own = {
+        version: FITSWCSCorrector(HSTWCS(exposure.skeleton, ext=("SCI", version)))
+        for version in science_extensions(exposure.skeleton)
+    }
+    if not own:
+        raise SnakedrizError(
+            f"{exposure.rootname}: has no SCI extension with a WCS",
+            "get the calibrated exposure from the archive again",
         )
-    return plane, members
+    unknown = sorted({int(chip) for chip in exposure.sources["chip"]} - set(own))
+    if unknown:
+        raise SnakedrizError(
+            f"{exposure.rootname}: sources of chips {unknown}, but the exposure has {sorted(own)}",
+            "remove its table of sources and run again",
+        )
+    return own
+
+
+def _middle(correctors: Correctors) -> Array:
+    """RA and Dec (deg) of the middle of an exposure's chips."""
+    sky = []
+    for corrector in correctors.values():
+        nx, ny = corrector.wcs.pixel_shape
+        sky.append(np.array(corrector.det_to_world(np.array([(nx - 1) / 2.0]), np.array([(ny - 1) / 2.0]))).ravel())
+    return np.array(mean_direction(np.array(sky)))
 
 
 def _pixel_scale(corrector: Any) -> float:
@@ -189,13 +214,47 @@ def _pixel_scale(corrector: Any) -> float:
     return float(np.sqrt(abs(np.linalg.det(corrector.wcs.pixel_scale_matrix))) * 3600.0)
 
 
-def _outline(plane: Plane, corrector: Any) -> Array:
-    return plane.from_sky(*corrector.det_to_world(*chip_corners(*corrector.wcs.pixel_shape).T))
+def _place_one(
+    plane: TangentPlane, exposure: ExposureSources, correctors: Correctors, middle: Array, scale: float
+) -> PlacedExposure:
+    """Place an exposure; `middle` in deg, `scale` in arcsec per px of its own."""
+    table = exposure.sources
+    row = np.flatnonzero(np.asarray(table["use"], dtype=bool)) if len(table) else np.empty(0, np.intp)
+    uv = positions(plane, correctors, table, row)
+    good = np.isfinite(uv).all(axis=1)
+    error = np.sqrt((np.asarray(table["x_err"]) ** 2 + np.asarray(table["y_err"]) ** 2) / 2)[row]
+    error = error * (scale / plane.scale)
+    return PlacedExposure(
+        rootname=exposure.rootname,
+        correctors=correctors,
+        sources=table,
+        exptime=exposure.exptime,
+        start=uv[good],
+        error=np.clip(error[good], 1e-3, None),
+        mag=np.asarray(table["mag"], dtype=float)[row][good],
+        row=row[good],
+        centre=plane.from_sky(*middle[:, None])[0],
+        outlines=[
+            plane.from_sky(*corrector.det_to_world(*chip_corners(*corrector.wcs.pixel_shape).T))
+            for corrector in correctors.values()
+        ],
+    )
 
 
-@dataclass
-class Stars:
-    """Stars of a visit: weighted mean positions over the exposures that saw them.
+def positions(plane: TangentPlane, correctors: Correctors, sources: Table, row: NDArray[np.intp]) -> Array:
+    """Positions (n, 2) in the plane (px) of rows of a source table, by the present WCS of their chips."""
+    uv = np.full((len(row), 2), np.nan)
+    chip, x, y = (np.asarray(sources[name])[row] for name in ("chip", "x", "y"))
+    for version, corrector in correctors.items():
+        mine = chip == version
+        if mine.any():
+            uv[mine] = plane.from_sky(*corrector.det_to_world(x[mine].astype(float), y[mine].astype(float)))
+    return uv
+
+
+@dataclass(frozen=True)
+class MergedStars:
+    """Stars of a visit, each once: weighted mean positions over the exposures that saw them.
 
     Attributes
     ----------
@@ -214,7 +273,7 @@ class Stars:
     seen: list[NDArray[np.intp]]
 
 
-def merge(members: Sequence[Member], tolerance: float) -> Stars:
+def merge(exposures: Sequence[PlacedExposure], tolerance: float) -> MergedStars:
     """Find the stars that the exposures have in common under their present corrections.
 
     A source belongs to the star that is its mutual nearest neighbour within `tolerance` (px) among the stars of the
@@ -223,20 +282,20 @@ def merge(members: Sequence[Member], tolerance: float) -> Stars:
     uv = np.empty((0, 2))
     weight, count, mag = np.empty(0), np.empty(0, np.int64), np.empty(0)
     seen = []
-    for member in members:
-        own, w = member.uv, 1.0 / member.error**2
+    for exposure in exposures:
+        own, w = exposure.uv, 1.0 / exposure.error**2
         star = np.full(len(own), -1, dtype=np.intp)
         if len(uv) and len(own):
             i, r = matching.mutual_neighbours(own, uv, tolerance)
             star[i] = r
             total = weight[r] + w[i]
             uv[r] = (uv[r] * weight[r, None] + own[i] * w[i, None]) / total[:, None]
-            mag[r] = (mag[r] * count[r] + member.mag[i]) / (count[r] + 1)
+            mag[r] = (mag[r] * count[r] + exposure.mag[i]) / (count[r] + 1)
             weight[r], count[r] = total, count[r] + 1
         new = np.flatnonzero(star < 0)
         star[new] = len(uv) + np.arange(len(new))
         uv = np.vstack([uv, own[new]])
-        weight, mag = np.r_[weight, w[new]], np.r_[mag, member.mag[new]]
+        weight, mag = np.r_[weight, w[new]], np.r_[mag, exposure.mag[new]]
         count = np.r_[count, np.ones(len(new), np.int64)]
         seen.append(star)
-    return Stars(uv, 1.0 / np.sqrt(weight) if len(weight) else weight, count, mag, seen)
+    return MergedStars(uv, 1.0 / np.sqrt(weight) if len(weight) else weight, count, mag, seen)

@@ -70,6 +70,10 @@ class Record(BaseModel):
     def items(self) -> Any:  # noqa: D102
         return {key: self[key] for key in self.keys()}.items()
 
+    def given(self) -> dict[str, Any]:
+        """Return the fields that were given, by name, to make another record from; parts stay objects."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+
     def to_json(self) -> dict[str, Any]:
         """Return what goes into the file, as JSON's types: without the fields that were not given."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)

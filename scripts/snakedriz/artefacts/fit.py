@@ -131,15 +131,15 @@ class MatchSummary(Record):
     reason: str = Field(description="why there is no match; empty if there is one")
 
 
-class FitMethod(Artefact):
+class FitMethod(Record):
     """How a fit was made."""
 
     method: Literal["relative", "2dhist", "default", "visit"]
     wcs_kind: Literal["REL", "IMG", "SVM"] = Field(description="as in WCSNAME")
 
 
-class FitResult(FitMethod):
-    """What fits of an association and of a visit have in common; numbers are null where nothing was fitted."""
+class FitNumbers(FitMethod):
+    """What a fit found, before it is judged; numbers are null where nothing was fitted."""
 
     outcome: Outcome
     reason: str
@@ -159,12 +159,21 @@ class FitResult(FitMethod):
     rms_dec_mas: Number = None
     plane: FitPlane | None = None
     match: dict[str, MatchSummary] | None = Field(default=None, description="by rootname, or `group`")
+
+
+class FitVerdict(Record):
+    """What a fit is worth."""
+
     checks: Sequence[Check] = Field(description="the document's five")
     refusals: Sequence[Check] = Field(description="further limits; failing one makes the fit invalid")
     fit_quality: FitQuality
     valid: Switch
     compromised: Switch
     quality_reason: str
+
+
+class FitResult(FitVerdict, FitNumbers, Artefact):
+    """What fits of an association and of a visit have in common."""
 
 
 class Fit(FitResult):

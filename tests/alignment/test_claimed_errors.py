@@ -5,7 +5,6 @@ simulation's own departures (which stars the middle is of, exposures that share 
 tests/benchmarks/coverage.py prints more cases with more fits and three exposures.
 """
 
-import logging
 import math
 
 import numpy as np
@@ -18,9 +17,7 @@ FITS = 200
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    logging.disable(logging.INFO)
-    yield Scene.make(tmp_path_factory.mktemp("scene"), exposures=2)
-    logging.disable(logging.NOTSET)
+    return Scene.make(tmp_path_factory.mktemp("scene"), exposures=2)
 
 
 def assert_honest(claims, fits):
@@ -44,18 +41,18 @@ def assert_honest(claims, fits):
 def test_fits_are_as_good_as_they_say(scene, method, geometry, n):
     """The frame, each exposure, and the exposures about each other."""
     found = [trial(scene, np.random.default_rng([seed, n]), n, method, geometry) for seed in range(FITS)]
-    assert all(f["fit"]["outcome"] == "ok" for f in found)
-    assert_honest([c for f in found for c in f["frame"]], FITS)
-    assert_honest([c for f in found for c in f["each"]], FITS)
+    assert all(f.fit.outcome == "ok" for f in found)
+    assert_honest([c for f in found for c in f.frame], FITS)
+    assert_honest([c for f in found for c in f.each], FITS)
     if method == "relative":
-        assert_honest([c for f in found for c in f["relative"]], FITS)
+        assert_honest([c for f in found for c in f.relative], FITS)
 
 
 def test_errors_quoted_too_small_do_no_harm(scene):
     """Source and catalogue errors that are twice what is quoted: the scatter of the residuals shows it."""
     found = [trial(scene, np.random.default_rng([seed, 1]), 10, understated=2.0) for seed in range(FITS)]
-    assert_honest([c for f in found for c in f["frame"]], FITS)
-    assert_honest([c for f in found for c in f["relative"]], FITS)
+    assert_honest([c for f in found for c in f.frame], FITS)
+    assert_honest([c for f in found for c in f.relative], FITS)
 
 
 def test_measured_astrometry_is_as_good_as_it_says(scene):
@@ -63,14 +60,14 @@ def test_measured_astrometry_is_as_good_as_it_says(scene):
     n, fits, offsets, held_out, ratios = 10, 60, [], [], []
     for seed in range(fits):
         found = trial(scene, np.random.default_rng([seed, n, 2]), n, catalog_mas=(2.0, 2.0))
-        catalogs = {"GAIAeDR3": found["reference"]}
-        one = astrometry.measure("default", found["exposures"], catalogs, SETTINGS)["absolute"]
-        offsets.append((np.array(one["offset_mas"]) - (350.0, -400.0), one["error_mas"], one["error95_mas"]))
+        catalogs = {"GAIAeDR3": found.reference}
+        one = astrometry.measure("default", found.exposures, catalogs, SETTINGS).absolute
+        offsets.append((np.array(one.offset_mas) - (350.0, -400.0), one.error_mas, one.error95_mas))
         with corrected(found) as exposures:
-            after = astrometry.measure("aposteriori", exposures, catalogs, SETTINGS, found["fit"])
-        crossed = after["cross_validation"]
-        held_out.append((found["frame"][0][0], crossed["zero_point_error_mas"], crossed["zero_point_error95_mas"]))
-        ratios.append(crossed["ratio"])
+            after = astrometry.measure("aposteriori", exposures, catalogs, SETTINGS, found.fit)
+        crossed = after.cross_validation
+        held_out.append((found.frame[0][0], crossed.zero_point_error_mas, crossed.zero_point_error95_mas))
+        ratios.append(crossed.ratio)
     assert_honest(offsets, fits)
     assert_honest(held_out, fits)
     # A mean of n has (n - 1)/n of the variance in sample and (n + 1)/n out of it: 1.106. Weights differ by a factor of
