@@ -7,40 +7,37 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.drizzle import engine, outcome_header
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.solution import Solution
+from snakedriz.artefacts.verification import Verification
+from snakedriz.drizzle import drizzle_input, engine, outcome_header
 from snakedriz.exposures import mdriztab
-from snakedriz.files import read_json
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
+    given, out = snakemake.input, snakemake.output
     with job(snakemake) as log:
-        out = snakemake.output
-        solution = read_json(snakemake.input.solution)
-        if solution["outcome"] != "ok":
+        solution = Solution.read(given.solution)
+        if solution.outcome != "ok":
             for path in out:
                 outcome_header.write_card(path, solution)
-        else:
-            exposures, inventory = engine.read_exposures(
-                snakemake.input.inventory, snakemake.input.wcs, snakemake.wildcards.product
-            )
-            reuse = None
-            if snakemake.input.default:
-                verdict, crmask = snakemake.input.default
-                reuse = crmask if read_json(verdict).get("flags_trusted", False) else None
-            engine.drizzle(
-                exposures,
-                inventory["drizzle"]["parameters"],
-                "reuse" if reuse else "flag",
-                product=Path(out.product),
-                crmask=out.crmask,
-                singles=out.singles,
-                reuse=reuse,
-                cores=snakemake.threads,
-                temporary_directory=snakemake.resources.tmpdir,
-                log=log,
-                finish=lambda product: mdriztab.record(product[0].header, inventory["drizzle"]),
-            )
+            return
+        inventory = Inventory.read(given.inventory)
+        reuse = None
+        if given.default:
+            verification, crmask = given.default
+            reuse = crmask if Verification.read(verification).flags_trusted else None
+        engine.drizzle(
+            drizzle_input.read_inputs(inventory, given.wcs, snakemake.wildcards.product),
+            inventory.drizzle.parameters,
+            engine.DrizzleOutput(Path(out.product), Path(out.crmask), Path(out.singles)),
+            reuse=reuse,
+            cores=snakemake.threads,
+            temporary_directory=snakemake.resources.tmpdir,
+            log_file=log,
+            finish=lambda product: mdriztab.record(product[0].header, inventory.drizzle),
+        )
 
 
 if "snakemake" in globals():

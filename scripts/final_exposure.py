@@ -7,24 +7,25 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.files import read_json
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.promotion import Promotion
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.products import final
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
+    given, out = snakemake.input, snakemake.output
     with job(snakemake):
-        promotion = read_json(snakemake.input.promotion)
+        promotion = Promotion.read(given.promotion)
+        key = ExposureKey(snakemake.wildcards.root, snakemake.wildcards.kind)
+        bundle = final.winner_bundle(promotion, given.wcs)
         final.write_exposure(
-            owner=ExposureKey(snakemake.wildcards.root, snakemake.wildcards.kind),
-            bundle=final.winner_bundle(promotion, snakemake.input.wcs),
-            source=snakemake.input.exposure,
-            crmask=snakemake.input.crmask,
-            inventory=read_json(snakemake.input.inventory),
-            promotion=promotion,
-            exposure_out=snakemake.output.exposure,
-            headerlet_out=snakemake.output.headerlet,
+            final.FinalInput(key, bundle, Path(given.exposure), Path(given.crmask)),
+            Inventory.read(given.inventory),
+            promotion,
+            out.exposure,
+            out.headerlet,
         )
 
 

@@ -7,26 +7,25 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.drizzle import engine
-from snakedriz.files import read_json
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.promotion import Promotion
+from snakedriz.drizzle import drizzle_input, engine
 from snakedriz.products import final
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
+    given, out = snakemake.input, snakemake.output
     with job(snakemake) as log:
-        promotion = read_json(snakemake.input.promotion)
-        bundle = final.winner_bundle(promotion, snakemake.input.wcs)
-        exposures, inventory = engine.read_exposures(snakemake.input.inventory, bundle, snakemake.wildcards.product)
+        inventory, promotion = Inventory.read(given.inventory), Promotion.read(given.promotion)
+        bundle = final.winner_bundle(promotion, given.wcs)
         engine.drizzle(
-            exposures,
-            inventory["drizzle"]["parameters"],
-            "flag",
-            product=Path(snakemake.output.product),
-            crmask=snakemake.output.crmask,
+            drizzle_input.read_inputs(inventory, bundle, snakemake.wildcards.product),
+            inventory.drizzle.parameters,
+            engine.DrizzleOutput(Path(out.product), Path(out.crmask)),
             cores=snakemake.threads,
             temporary_directory=snakemake.resources.tmpdir,
-            log=log,
+            log_file=log,
             finish=final.product_finisher(promotion, inventory),
         )
 

@@ -7,20 +7,23 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.files import read_json
-from snakedriz.products import manifest
+from snakedriz.artefacts.inventory import Inventory
+from snakedriz.artefacts.metrics import Metrics
+from snakedriz.artefacts.promotion import Promotion
+from snakedriz.artefacts.solution import Solution
+from snakedriz.products import manifest, trailer
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
     with job(snakemake):
-        manifest.write_manifest(snakemake.output.manifest, snakemake.input.final)
-        manifest.write_trailer(
+        manifest.write(snakemake.output.manifest, snakemake.input.final)
+        trailer.write(
             snakemake.output.trailer,
-            read_json(snakemake.input.inventory),
-            [read_json(path) for path in snakemake.input.solutions],
-            [read_json(path) for path in snakemake.input.metrics],
-            read_json(snakemake.input.promotion),
+            Inventory.read(snakemake.input.inventory),
+            [Solution.read(path) for path in snakemake.input.solutions],
+            [Metrics.read(path) for path in snakemake.input.metrics],
+            Promotion.read(snakemake.input.promotion),
             snakemake.input.final,
         )
 

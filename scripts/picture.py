@@ -1,5 +1,6 @@
 """Rules picture_of_candidates and picture_of_associations: two products before and after, and their offset."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 from snakedriz.workflow.job import job
 from snakedriz.errors import NotApplicable
 from snakedriz.report import compare_images, pictures
+
+log = logging.getLogger("snakedriz.picture")
 
 
 def main(snakemake: Any) -> None:
@@ -23,7 +26,7 @@ def main(snakemake: Any) -> None:
             )
         except NotApplicable as outcome:
             found = compare_images.not_applicable(*products, outcome.reason, size)
-        print(found.report["reason"] or pictures.offset_text(found.report))
+        log.info("%s", found.report.reason or pictures.offset_text(found.report))
         pictures.write(found, snakemake.output.picture)
 
 

@@ -7,27 +7,20 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
-from snakedriz.files import read_json
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.workflow import snapshot
 
 
 def main(snakemake: Any) -> None:
     """Do the work of the job."""
+    given, params, association = snakemake.input, snakemake.params, snakemake.wildcards.asn
     with job(snakemake):
-        params = snakemake.params
+        inventories = [Inventory.read(path) for path in given.inventories]
+        used = snapshot.UsedFiles(given.exposures, inventories, given.fetched, given.tables, given.results)
         contents = snapshot.gather(
-            snakemake.wildcards.asn,
-            params.associations,
-            params.config,
-            snakemake.input.exposures,
-            [read_json(path) for path in snakemake.input.inventories],
-            snakemake.input.fetched,
-            snakemake.input.tables,
-            snakemake.input.results,
-            params.switches,
-            params.workflow,
+            association, params.associations, params.config, used, params.switches, params.workflow
         )
-        contents.write(snakemake.output.archive, f"{snakemake.wildcards.asn}_snapshot")
+        contents.write(snakemake.output.archive, f"{association}_snapshot")
 
 
 if "snakemake" in globals():

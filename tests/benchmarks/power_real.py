@@ -12,6 +12,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from snakedriz.candidates import default
 from snakedriz.drizzle import engine
+from snakedriz.drizzle.drizzle_input import DrizzleInput
 from snakedriz.exposures import mdriztab, skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.simulate import Visit, simulate_visit
@@ -56,18 +57,19 @@ def run(amount: float, trial: int, directory: Path) -> Drizzled:
     base = mdriztab.parameters(truth.references.mdriztab, "ANY", len(truth.flc))
     parameters = mdriztab.assemble(base, str(truth.references.mdriztab), wanted.exptimes, {}).parameters
     exposures = [
-        engine.Exposure(path.stem[:9], "flc", path, skeletons[ExposureKey.parse(path)], float(exptime))
+        DrizzleInput(ExposureKey.parse(path), path, skeletons[ExposureKey.parse(path)], float(exptime))
         for path, exptime in zip(truth.flc, wanted.exptimes, strict=True)
     ]
-    product, singles = directory / "x_drc.fits", directory / "x_singles.fits"
-    second = directory / "second_drc.fits", directory / "second_singles.fits"
+    first, second = (
+        engine.DrizzleOutput(*(directory / f"{name}_{what}.fits" for what in ("drc", "crmask", "singles")))
+        for name in ("x", "second")
+    )
     with (directory / "x.log").open("w") as log:
-        crmask, options = directory / "x_crmask.fits", {"temporary_directory": directory, "log": log}
-        engine.drizzle(exposures, parameters, "flag", product, crmask, singles, **options)
-        unused = directory / "second_crmask.fits"
-        engine.drizzle(exposures, parameters, "reuse", second[0], unused, second[1], reuse=crmask, **options)
-    with fits.open(singles) as bundle:
+        options = {"temporary_directory": directory, "log_file": log}
+        engine.drizzle(exposures, parameters, first, **options)
+        engine.drizzle(exposures, parameters, second, reuse=first.crmask, **options)
+    with fits.open(first.singles) as bundle:
         matrix = WCS(bundle["SCI", 1].header).pixel_scale_matrix * 3600
     # Reported minus true: on the drizzled frame the sources lie by as much off, east and north
     true = against_others(errors @ np.linalg.inv(matrix).T, index)
-    return Drizzled(product, singles, second, wanted.rootnames[index], true)
+    return Drizzled(first.product, first.singles, (second.product, second.singles), wanted.rootnames[index], true)

@@ -25,7 +25,7 @@ from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.solution import Solution
 from snakedriz.artefacts.verification import Verification
 from snakedriz.drizzle import singles
-from snakedriz.simulate.pixels import _DISC_VARIANCES, _DISC_WEIGHTS
+from snakedriz.simulate.pixels import DISC_VARIANCES, DISC_WEIGHTS
 from snakedriz.verification import frames, verification
 
 Array = NDArray[np.float64]
@@ -216,7 +216,7 @@ def _sources(scene: Scene, rng: np.random.Generator) -> Array:
     own = np.random.default_rng([scene.seed, 9])
     radius = np.clip(0.35 * np.exp(0.4 * own.normal(size=scene.galaxies)), 0.1, 1.5) / scene.scale
     rate = scene.galaxy_flux / 500 * 10 ** (-1.8 * own.uniform(0, 1, scene.galaxies))
-    for share, variance in zip(_DISC_WEIGHTS / _DISC_WEIGHTS.sum(), _DISC_VARIANCES, strict=True):
+    for share, variance in zip(DISC_WEIGHTS / DISC_WEIGHTS.sum(), DISC_VARIANCES, strict=True):
         rows.append(np.column_stack([gx, gy, rate * share, np.sqrt(variance * radius**2 + core**2)]))
     return np.vstack(rows)
 

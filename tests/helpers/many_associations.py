@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from unittest import mock
+from typing import Any
 
 import yaml
 from astropy.io import fits
@@ -23,6 +23,14 @@ CONFIG = {
     "catalogs": [{"name": "GAIAeDR3", "file": "gaia.ecsv"}],
     "solutions": {"offsets": "offsets.ecsv"},
 }
+DONE = "every job is taken for finished"
+#: The workflow, with a hook before its first job that takes the place of all jobs.
+FINISH = f"""
+include: "{ROOT / "Snakefile"}"
+from helpers import many_associations
+onstart:
+    many_associations.finish_jobs(workflow)
+"""
 #: Cards of the headers of an archive FLC (shared/data/headers/sample_flc_header.fits): primary, SCI, ERR and DQ.
 CARDS = {"PRIMARY": 174, "SCI": 227, "ERR": 49, "DQ": 44}
 
@@ -99,44 +107,33 @@ def finish(folder: Path, *arguments: str) -> None:
     The jobs are those of Snakemake's own graph, and the records are written by its own code: what a complete run would
     have left, but for the content of the files, which the graph does not depend on.
     """
-    command = [
-        sys.executable,
-        __file__,
-        "--snakefile",
-        str(ROOT / "Snakefile"),
-        "--configfile",
-        "config.yaml",
-        "-n",
-        "-q",
-    ]
-    subprocess.run([*command, *arguments], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    snakefile = folder / "finish.smk"
+    snakefile.write_text(FINISH)
+    command = [sys.executable, "-m", "snakemake", "all", "--snakefile", str(snakefile), "--configfile", "config.yaml"]
+    done = subprocess.run(
+        [*command, "--cores", "1", *arguments], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert DONE in done.stderr, done.stderr[-2000:]
+    snakefile.unlink()
 
 
-def _finish_here(arguments: list[str]) -> None:
-    from snakemake import cli
-    from snakemake.workflow import Workflow
+def finish_jobs(workflow: Any) -> None:
+    """Write what all jobs of a workflow would, and its records of them; then stop it."""
+    from snakemake.exceptions import WorkflowError
 
-    build = Workflow._build_dag
-
-    def build_and_finish(self: Workflow, *args: object, **kwargs: object) -> None:
-        build(self, *args, **kwargs)
-        self.async_run(write(self))
-
-    async def write(self: Workflow) -> None:
-        # newer than the exposures, and later levels of the graph newer than earlier ones
-        start = time.time()
-        for number, level in enumerate(self.dag.toposorted()):
-            for job in level:
-                for name in (*job.output, *job.log, *([job.benchmark] if job.benchmark else [])):
-                    path = Path(name)
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.touch()
-                    os.utime(path, (start + number / 1000,) * 2)
-                await self.persistence.finished(job)
-
-    with mock.patch.object(Workflow, "_build_dag", build_and_finish):
-        cli.main(arguments)
+    workflow.async_run(_write(workflow))
+    raise WorkflowError(DONE)
 
 
-if __name__ == "__main__":
-    _finish_here(sys.argv[1:])
+async def _write(workflow: Any) -> None:
+    # newer than the exposures, and later levels of the graph newer than earlier ones
+    start = time.time()
+    for number, level in enumerate(workflow.dag.toposorted()):
+        for job in level:
+            for name in (*job.output, *job.log, *([job.benchmark] if job.benchmark else [])):
+                path = Path(name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+                os.utime(path, (start + number / 1000,) * 2)
+            await workflow.persistence.finished(job)

@@ -43,7 +43,7 @@ class Detector:
     cr_share: float  # of the pixels
 
 
-# FWHM 1.2 px (IR) and 1.9 px (UVIS) after integration over the pixel: config/detectors.yaml, fwhm_px.
+# FWHM 1.2 px (IR) and 1.9 px (UVIS) after integration over the pixel: settings/detectors.yaml, fwhm_px.
 IR = Detector(
     "sample_svm_flt", "flt", (1014, 1014), (0, 0), False, ((0.85, 0.45), (0.15, 1.4)), True, 26.8, 350.0, 0.8, 15.0,
     78000.0, 0.0005,

@@ -174,3 +174,22 @@ def test_all_errors_are_in_one_message_that_says_what_to_do():
     ]  # fmt: skip
     assert "unknown key `inptu`, did you mean `input`?" in caught.value.reason
     assert "docs/configuration.md" in caught.value.remedy
+
+
+def test_configured_positions_are_checked():
+    good = settings.validate_config({"pictures": {"positions": [[150.0, -2.5]]}})
+    assert good["pictures"] == {"positions": [[150.0, -2.5]], "size_arcsec": 5, "stars": 4}
+    for bad in ("stars", [], [[150.0]], [[150.0, 95.0]], [[1.0, 2.0, 3.0]]):
+        with pytest.raises(SnakedrizError, match=r"pictures\.positions: .*expected auto, or a list of \[RA, Dec\]"):
+            settings.validate_config({"pictures": {"positions": bad}})
+
+
+def test_associations_from_a_file(tmp_path):
+    path = tmp_path / "todo.txt"
+    path.write_text("jb # second\n\n# a comment\nja_asn.fits\n")
+    assert settings.validate_config({"associations": str(path)})["associations"] == ["ja", "jb"]
+    path.write_text("# nothing\n")
+    with pytest.raises(SnakedrizError, match="names no association"):
+        settings.validate_config({"associations": str(path)})
+    with pytest.raises(SnakedrizError, match="one rootname a line"):
+        settings.validate_config({"associations": str(tmp_path / "absent.txt")})

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from dataclasses import asdict
 
 import pytest
 from snakedriz.errors import SnakedrizError
@@ -23,7 +25,12 @@ def held_by(results, directory, **changes):
     """A lock as another run would have written it."""
     lock = ResultsLock(results, directory)
     results.mkdir()
-    (results / NAME).write_text(json.dumps({**lock.mine, **changes}))
+    (results / NAME).write_text(json.dumps({**asdict(lock.mine), **changes}))
+
+
+def holder(results):
+    """What the lock says."""
+    return json.loads((results / NAME).read_text())
 
 
 def test_a_living_run_elsewhere_is_respected_until_it_gives_the_lock_back(folders):
@@ -46,14 +53,16 @@ def test_a_run_that_has_ended_without_giving_it_back_is_no_hindrance(folders):
     held_by(results, a, pid=done.pid)
     lock = ResultsLock(results, b)
     lock.take()
-    assert json.loads((results / NAME).read_text()) == lock.mine
+    assert holder(results) == asdict(lock.mine)
 
 
 def test_a_process_id_that_was_used_again_is_told_apart(folders):
     """This very process lives, but the lock is of one with its number that was started at another time."""
     results, a, b = folders
     held_by(results, a, started="1")
-    ResultsLock(results, b).take()
+    lock = ResultsLock(results, b)
+    lock.take()
+    assert holder(results) == asdict(lock.mine)
 
 
 def test_of_another_machine_nothing_is_assumed(folders):
@@ -70,7 +79,9 @@ def test_an_earlier_run_from_the_same_folder_is_over(folders):
     ResultsLock(results, a).take()
     lock = results / NAME
     lock.write_text(json.dumps({**json.loads(lock.read_text()), "machine": "before the restart"}))
-    ResultsLock(results, a).take()
+    again = ResultsLock(results, a)
+    again.take()
+    assert holder(results) == asdict(again.mine)
 
 
 def test_a_folder_of_the_same_name_on_another_machine_is_another(folders):
@@ -95,16 +106,17 @@ def test_an_unreadable_lock_is_an_error_with_a_remedy(folders):
         ResultsLock(results, a).take()
 
 
-def test_where_there_are_no_hard_links_a_file_does(folders, monkeypatch):
+def test_who_has_just_made_the_file_is_waited_for(folders):
+    """Between making the file and saying whose it is, a lock is empty."""
     results, a, b = folders
-
-    def refuse(self, target):
-        raise OSError(results_lock.errno.EPERM, "no hard links here")
-
-    monkeypatch.setattr(results_lock.Path, "hardlink_to", refuse)
-    ResultsLock(results, a).take()
+    results.mkdir()
+    (results / NAME).touch()
+    said = json.dumps(asdict(ResultsLock(results, a).mine))
+    writing = threading.Timer(0.3, (results / NAME).write_text, [said])
+    writing.start()
     with pytest.raises(SnakedrizError, match="being written to by another run"):
         ResultsLock(results, b).take()
+    writing.join()
 
 
 def test_of_many_runs_that_start_at_once_after_a_crash_one_gets_it(folders):

@@ -3,15 +3,18 @@
 import os
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 import yaml
 from astropy.table import Table
 from snakedriz import settings
+from snakedriz.artefacts.inventory import Inventory, ReferenceFile
 from snakedriz.files import sha256
 from snakedriz.workflow import snapshot
 
-ROOT = settings.SCHEMAS.parents[1]
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "tests/artefacts/examples/inventory.json"
 SWITCHES = {"apply_apriori": True, "compute_aposteriori": False}
 
 
@@ -27,11 +30,13 @@ def contents(folder, **config):
         "catalogs": [{"name": "GAIA", "file": str(folder / "gaia")}],
         "candidates": ["default", "IDC_*-HSC30", {"name": "svm", "headerlets": str(folder / "hlets")}], **config,
     })  # fmt: skip
-    reference = {"name": "jref$a_idc.fits", "path": str(folder / "ref/a_idc.fits")}
-    inventory = {"reference_files": {"IDCTAB": [reference]}}
+    reference = ReferenceFile(
+        name="jref$a_idc.fits", path=str(folder / "ref/a_idc.fits"), sha256="0" * 64, exposures=[]
+    )
+    inventory = Inventory.read(EXAMPLE).model_copy(update={"reference_files": {"IDCTAB": [reference]}})
     results = [str(folder / "out/ja/final" / name) for name in ("ja_drz.fits", "manifest.tsv")]
-    return snapshot.gather("ja", ["ja"], config, [str(folder / "in/ja_flt.fits")], [inventory], [],
-                           [str(folder / "GAIA.ecsv")], results, SWITCHES, ROOT)  # fmt: skip
+    used = snapshot.UsedFiles([str(folder / "in/ja_flt.fits")], [inventory], [], [str(folder / "GAIA.ecsv")], results)
+    return snapshot.gather("ja", ["ja"], config.as_dict(), used, SWITCHES, ROOT)
 
 
 def test_everything_is_there_under_names_of_its_own(tmp_path):

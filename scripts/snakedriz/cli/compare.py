@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
     except NotApplicable as outcome:
         raise SnakedrizError(outcome.reason, "compare two products that show the same part of the sky") from outcome
     pictures.write(found, output)
-    for ra, dec in found.report["outside"]:
+    for ra, dec in found.report.outside:
         log.warning("%.6f %+.6f is not in both products and is not shown", ra, dec)
     print(f"{output}: {pictures.offset_text(found.report)}")
     return 0

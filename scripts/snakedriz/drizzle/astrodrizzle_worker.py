@@ -1,4 +1,4 @@
-"""Run AstroDrizzle once, on the job described in a JSON file of the working directory. Started by `drizzling`."""
+"""Run AstroDrizzle once, on the job described in a JSON file of the working directory. Started by `engine`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_NEEDED = ("drizzlepac.align", "drizzlepac.runastrodriz")
 
 
 def main(job_file: str) -> None:
-    """Read ``{"input": [...], "output": ..., "options": {...}}`` and run it."""
+    """Read ``{"input": [...], "output": ..., "options": {...}}`` and run it; AstroDrizzle's messages go to stdout."""
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
     for name in _NOT_NEEDED:
         sys.modules[name] = types.ModuleType(name)

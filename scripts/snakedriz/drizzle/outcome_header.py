@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from astropy.io import fits
 
+from snakedriz.artefacts.solution import Solution
 from snakedriz.files import whole
 
 
-def write_card(path: str | Path, solution: Mapping[str, Any]) -> None:
+def write_card(path: str | Path, solution: Solution) -> None:
     """Write a FITS file of one header that says why there is no image (keywords OUTCOME, REASON; no data).
 
     Whether a fit succeeds is known only after the workflow's jobs are planned, so a planned file of a candidate that
@@ -21,12 +20,12 @@ def write_card(path: str | Path, solution: Mapping[str, Any]) -> None:
     ----------
     path : str or Path
         The planned file.
-    solution : mapping
-        The candidate's solution: `outcome`, `reason`, `candidate`.
+    solution : Solution
+        Of the candidate.
     """
     hdu = fits.PrimaryHDU()
-    hdu.header["OUTCOME"] = (solution["outcome"], "why this file holds no image")
-    hdu.header["CANDIDAT"] = (solution["candidate"], "candidate WCS")
-    hdu.header["REASON"] = solution["reason"].encode("ascii", "replace").decode()
+    hdu.header["OUTCOME"] = (solution.outcome, "why this file holds no image")
+    hdu.header["CANDIDAT"] = (solution.candidate, "candidate WCS")
+    hdu.header["REASON"] = solution.reason.encode("ascii", "replace").decode()
     with whole(path) as temporary:
         hdu.writeto(temporary)

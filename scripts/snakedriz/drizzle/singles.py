@@ -4,6 +4,8 @@ Extensions SCI (electrons/s, 0 where the exposure has no data) and MASK, with EX
 exposures. The SCI header has the linear WCS, ROOTNAME, EXPTIME (s), CRFLAGS and NPIXELS (flagged and all detector
 pixels). Bits of MASK: 1 the exposure has data, 2 a pixel flagged as a cosmic ray contributed, and from bit 4 on the
 EXTVER of the chip, 0 between the chips.
+
+Imports of stwcs and of what needs it are inside functions: verification reads the bundle without it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from snakedriz.files import whole
 from snakedriz.geometry import chip_corners
 
 if TYPE_CHECKING:
-    from snakedriz.drizzle.engine import Exposure
+    from snakedriz.drizzle.drizzle_input import DrizzleInput
 
 COVERED, CR_TOUCHED, CHIP_SHIFT = 1, 2, 2
 _EDGE = 16  # points along each edge of a chip: ACS/WFC's edges are curved by 50 px, a sixteenth of them by 0.2 px
@@ -95,7 +97,7 @@ def map_chips(skeleton: fits.HDUList, output_wcs: WCS, shape: tuple[int, int]) -
 
 
 def write(
-    path: str | Path, exposures: Sequence[Exposure], scratch: Path, masks: Mapping[str, Mapping[int, np.ndarray]]
+    path: str | Path, exposures: Sequence[DrizzleInput], scratch: Path, masks: Mapping[str, Mapping[int, np.ndarray]]
 ) -> None:
     """Collect AstroDrizzle's single drizzles into one bundle.
 
@@ -103,7 +105,7 @@ def write(
     ----------
     path : path
         What to write.
-    exposures : sequence of Exposure
+    exposures : sequence of DrizzleInput
     scratch : Path
         Where ``<root>_single_sci.fits`` and ``<root>_single_wht.fits`` are.
     masks : mapping
@@ -113,23 +115,26 @@ def write(
     with whole(path) as temporary:
         fits.PrimaryHDU().writeto(temporary)
         for index, exposure in enumerate(exposures, start=1):
-            stem = scratch / f"{exposure.rootname}_single"
-            with fits.open(f"{stem}_sci.fits", memmap=False) as single, fits.open(f"{stem}_wht.fits") as weight:
-                image, header = single[0].data, single[0].header
-                covered = weight[0].data > 0
-            wcs = WCS(header)
-            flags = masks[exposure.rootname]
-            touched = map_flags(exposure.skeleton, flags, wcs, image.shape)
-            chips = map_chips(exposure.skeleton, wcs, image.shape)
-            out = wcs.to_header()
-            out["ROOTNAME"], out["EXPTIME"] = exposure.rootname, exposure.exptime
-            out["CRFLAGS"] = (sum(int(np.count_nonzero(mask)) for mask in flags.values()), "flagged detector pixels")
-            out["NPIXELS"] = (sum(mask.size for mask in flags.values()), "detector pixels")
-            out["BUNIT"] = "ELECTRONS/S"
-            rate = np.where(np.isfinite(image), image, 0).astype(np.float32)
-            if not str(header.get("BUNIT", "")).upper().endswith("/S"):
-                rate /= np.float32(exposure.exptime)
-            fits.append(temporary, rate, fits.Header([("EXTNAME", "SCI"), ("EXTVER", index), *out.cards]), verify=False)
-            mask = covered * np.uint8(COVERED) + touched * np.uint8(CR_TOUCHED) + (chips << CHIP_SHIFT)
-            mask_header = fits.Header([("EXTNAME", "MASK"), ("EXTVER", index), ("ROOTNAME", exposure.rootname)])
-            fits.append(temporary, mask.astype(np.uint8), mask_header, verify=False)
+            _append(temporary, index, exposure, scratch, masks[exposure.rootname])
+
+
+def _append(path: Path, index: int, exposure: DrizzleInput, scratch: Path, flags: Mapping[int, np.ndarray]) -> None:
+    stem = scratch / f"{exposure.rootname}_single"
+    with fits.open(f"{stem}_sci.fits", memmap=False) as single, fits.open(f"{stem}_wht.fits") as weight:
+        image, header = single[0].data, single[0].header
+        covered = weight[0].data > 0
+    wcs = WCS(header)
+    touched = map_flags(exposure.skeleton, flags, wcs, image.shape)
+    chips = map_chips(exposure.skeleton, wcs, image.shape)
+    out = wcs.to_header()
+    out["ROOTNAME"], out["EXPTIME"] = exposure.rootname, exposure.exptime
+    out["CRFLAGS"] = (sum(int(np.count_nonzero(mask)) for mask in flags.values()), "flagged detector pixels")
+    out["NPIXELS"] = (sum(mask.size for mask in flags.values()), "detector pixels")
+    out["BUNIT"] = "ELECTRONS/S"
+    rate = np.where(np.isfinite(image), image, 0).astype(np.float32)
+    if not str(header.get("BUNIT", "")).upper().endswith("/S"):
+        rate /= np.float32(exposure.exptime)
+    fits.append(path, rate, fits.Header([("EXTNAME", "SCI"), ("EXTVER", index), *out.cards]), verify=False)
+    mask = covered * np.uint8(COVERED) + touched * np.uint8(CR_TOUCHED) + (chips << CHIP_SHIFT)
+    mask_header = fits.Header([("EXTNAME", "MASK"), ("EXTVER", index), ("ROOTNAME", exposure.rootname)])
+    fits.append(path, mask.astype(np.uint8), mask_header, verify=False)

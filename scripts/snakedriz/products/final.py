@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from stwcs.wcsutil.headerlet import Headerlet
 
 from snakedriz.artefacts.inventory import Inventory
-from snakedriz.drizzle import engine
+from snakedriz.artefacts.promotion import CandidateRow, Promotion
+from snakedriz.drizzle import cr_masks
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import field, mdriztab, skeleton
 from snakedriz.files import whole
@@ -20,18 +22,27 @@ from snakedriz.promotion import data_used, error_summary
 from snakedriz.wcs import headerlets
 
 
-def winner_bundle(promotion: Mapping[str, Any], bundles: Sequence[str]) -> str:
-    """Return the bundle of the promoted candidate among those of all candidates.
+def winner_bundle(promotion: Promotion, bundles: Iterable[str]) -> Path:
+    """Return the bundle of the promoted candidate, ``<asn>_<candidate>/<asn>_wcs.fits``, among those of all candidates.
 
     Raises
     ------
     SnakedrizError
-        If nothing was promoted.
+        If nothing was promoted, or the bundle is not among them.
     """
-    winner = promotion["winner"]
+    association, winner = promotion.association, promotion.winner
     if winner is None:
-        raise SnakedrizError(f"{promotion['association']}: there is nothing to drizzle: {promotion['reason']}")
-    return next(path for path in bundles if Path(path).parent.name == f"{promotion['association']}_{winner}")
+        raise SnakedrizError(
+            f"{association}: there is nothing to drizzle: {promotion.reason}",
+            "see the checks of each candidate in promotion.json; `promotion: choose:` takes one all the same",
+        )
+    by_candidate = {Path(path).parent.name.removeprefix(f"{association}_"): Path(path) for path in bundles}
+    if winner not in by_candidate:
+        raise SnakedrizError(
+            f"{association}: promotion.json names {winner}, which is not among the candidates {sorted(by_candidate)}",
+            "delete promotion.json and run again",
+        )
+    return by_candidate[winner]
 
 
 def wcs_type(wcsname: str) -> str:
@@ -67,108 +78,114 @@ def _alternates(header: fits.Header) -> list[str]:
     return ["", *(key[7:] for key in header["WCSNAME?"] if len(key) == 8)]
 
 
-def promoted(promotion: Mapping[str, Any]) -> Mapping[str, Any]:
+def promoted(promotion: Promotion) -> CandidateRow:
     """Return the winner's row of promotion.json."""
-    return next(c for c in promotion["candidates"] if c["candidate"] == promotion["winner"])
+    return next(row for row in promotion.candidates if row.candidate == promotion.winner)
+
+
+@dataclass(frozen=True)
+class FinalInput:
+    """What a final exposure is made of.
+
+    Attributes
+    ----------
+    key : ExposureKey
+    bundle : Path
+        The winner's skeletons.
+    source : Path
+        The input file.
+    crmask : Path
+        CR masks of the final drizzle.
+    """
+
+    key: ExposureKey
+    bundle: Path
+    source: Path
+    crmask: Path
 
 
 def write_exposure(
-    owner: ExposureKey,
-    bundle: str | Path,
-    source: str | Path,
-    crmask: str | Path,
-    inventory: Mapping[str, Any],
-    promotion: Mapping[str, Any],
-    exposure_out: str | Path,
-    headerlet_out: str | Path,
+    given: FinalInput, inventory: Inventory, promotion: Promotion, exposure_out: str | Path, headerlet_out: str | Path
 ) -> None:
     """Write one final exposure and its headerlet.
 
-    Parameters
-    ----------
-    owner : ExposureKey
-    bundle, source, crmask : path
-        The winner's skeletons, the input exposure, the CR masks of the final drizzle.
-    inventory : mapping
-        inventory.json; an exposure that is not used is copied with its WCS as it came and no headerlet of ours.
-    promotion : mapping
-        promotion.json: the errors of the promoted WCS go into the primary header.
-    exposure_out, headerlet_out : path
-        What to write.
+    The errors of the promoted WCS go into the primary header. An exposure that is not used is copied with the WCS it
+    came with; its headerlet says so by being that WCS.
     """
-    root, kind = owner
-    used = any(e["used"] for e in inventory["exposures"] if e["rootname"] == root)
-    if not used:
-        _write_unused(owner, source, inventory, exposure_out, headerlet_out)
-        return
-    found = skeleton.read_bundle(bundle, [owner])[owner]
+    record = next(one for one in inventory.exposures if one.rootname == given.key.rootname)
+    if record.used:
+        _write_used(given, promotion, exposure_out, headerlet_out)
+    else:
+        _write_unused(given, record.reason, exposure_out, headerlet_out)
+
+
+def _write_used(given: FinalInput, promotion: Promotion, exposure_out: str | Path, headerlet_out: str | Path) -> None:
+    found = skeleton.read_bundle(given.bundle, [given.key])[given.key]
     chips = skeleton.science_extensions(found)
     found[0].header["DRIZCORR"] = "COMPLETE"
-    for keyword, value, comment in (
-        *error_summary.header_cards(promoted(promotion)),
-        *data_used.header_cards(promotion),
-    ):
-        found[0].header[keyword] = (value, comment)
+    _add_cards(found[0].header, promotion)
     for chip in chips:
         header = found["SCI", chip].header
         header["S_REGION"] = sky_region(field.chip_outline(found, chip))
         for key in _alternates(header):
             header[f"WCSTYPE{key}"] = wcs_type(str(header.get(f"WCSNAME{key}", "")))
     wcsname = str(found["SCI", chips[0]].header["WCSNAME"]).strip()
-    hdrname = headerlets.unique_hdrname(root, kind, wcsname)
+    hdrname = headerlets.unique_hdrname(*given.key, wcsname)
     headerlet = headerlets.make(found, hdrname, descrip=wcs_type(wcsname))
     for chip in chips:
         found["SCI", chip].header["HDRNAME"] = hdrname
     headerlets.attach(found, [headerlet])
-    with whole(headerlet_out) as temporary:
-        headerlet.writeto(temporary, output_verify="silentfix")
-    flags = engine.read_crmask(crmask).get(root)
+    _write_headerlet(headerlet, headerlet_out)
+    flags = cr_masks.read_bundle(given.crmask).get(given.key.rootname)
     with whole(exposure_out) as temporary:
-        skeleton.join(found, source, temporary, dq=engine.with_cr_flags(flags))
+        skeleton.join(found, given.source, temporary, dq=cr_masks.into_dq(flags))
 
 
-def _write_unused(
-    owner: ExposureKey,
-    source: str | Path,
-    inventory: Mapping[str, Any],
-    exposure_out: str | Path,
-    headerlet_out: str | Path,
-) -> None:
-    """An exposure that was left out keeps the WCS it came with; its headerlet says so by being that WCS."""
-    root, kind = owner
-    found = skeleton.from_exposure(source)
-    reason = next(e["reason"] for e in inventory["exposures"] if e["rootname"] == root)
+def _write_unused(given: FinalInput, reason: str, exposure_out: str | Path, headerlet_out: str | Path) -> None:
+    found = skeleton.from_exposure(given.source)
     found[0].header["HISTORY"] = f"snakedriz: not used, {reason}"
     with whole(exposure_out) as temporary:
-        skeleton.join(found, source, temporary)
+        skeleton.join(found, given.source, temporary)
     first = found["SCI", skeleton.science_extensions(found)[0]].header
     wcsname = str(first.get("WCSNAME", "")).strip() or "OPUS"
     for chip in skeleton.science_extensions(found):
         found["SCI", chip].header["WCSNAME"] = wcsname
-    headerlet = headerlets.make(found, headerlets.unique_hdrname(root, kind, wcsname), descrip=f"not used: {reason}")
-    with whole(headerlet_out) as temporary:
+    hdrname = headerlets.unique_hdrname(*given.key, wcsname)
+    _write_headerlet(headerlets.make(found, hdrname, descrip=f"not used: {reason}"), headerlet_out)
+
+
+def _write_headerlet(headerlet: Headerlet, path: str | Path) -> None:
+    with whole(path) as temporary:
         headerlet.writeto(temporary, output_verify="silentfix")
 
 
-def product_finisher(promotion: Mapping[str, Any], inventory: Inventory) -> Callable[[fits.HDUList], None]:
+def _add_cards(header: fits.Header, promotion: Promotion) -> None:
+    """Add to a primary header how good the promoted solution is, and what it was made with."""
+    for keyword, value, comment in (
+        *error_summary.header_cards(promoted(promotion)),
+        *data_used.header_cards(promotion),
+    ):
+        header[keyword] = (value, comment)
+
+
+def product_finisher(promotion: Promotion, inventory: Inventory) -> Callable[[fits.HDUList], None]:
     """Return what writes the promoted solution's facts into a product's headers."""
-    chosen = promoted(promotion)
 
     def finish(product: fits.HDUList) -> None:
         from astropy.wcs import WCS
 
         primary, science = product[0].header, product["SCI"].header
         primary["DRIZCORR"] = "COMPLETE"
-        primary["ASN_ID"] = promotion["association"].upper()
-        primary["SDWINNER"] = (promotion["winner"], "snakedriz: promoted candidate")
-        primary["SDVERIFD"] = (bool(chosen["verified"]), "snakedriz: verdict of the policy")
-        primary["SDPOLICY"] = (promotion["policy"], "snakedriz: promotion policy")
-        primary["SDVERS"] = (inventory["software"]["snakedriz"], "snakedriz: version")
-        mdriztab.record(primary, inventory["drizzle"])
-        for keyword, value, comment in (*error_summary.header_cards(chosen), *data_used.header_cards(promotion)):
-            primary[keyword] = (value, comment)
-        science["WCSNAME"] = promotion["wcsname"]
-        science["WCSTYPE"] = wcs_type(promotion["wcsname"])
+        primary["ASN_ID"] = promotion.association.upper()
+        primary["SDWINNER"] = (promotion.winner, "snakedriz: promoted candidate")
+        primary["SDVERIFD"] = (promoted(promotion).verified, "snakedriz: verdict of the policy")
+        primary["SDPOLICY"] = (promotion.policy, "snakedriz: promotion policy")
+        primary["SDVERS"] = (inventory.software["snakedriz"], "snakedriz: version")
+        mdriztab.record(primary, inventory.drizzle)
+        _add_cards(primary, promotion)
+        wcsname = promotion.wcsname or ""
+        science["WCSNAME"] = wcsname
+        science["WCSTYPE"] = wcs_type(wcsname)
         sky = WCS(science).calc_footprint(axes=(science["NAXIS1"], science["NAXIS2"]))
         science["S_REGION"] = sky_region(sky)
 

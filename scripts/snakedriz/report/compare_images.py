@@ -14,8 +14,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from snakedriz.alignment import matching
+from snakedriz.artefacts.comparison import ComparedProduct, Comparison, ProductOffset
 from snakedriz.errors import NotApplicable, SnakedrizError
-from snakedriz.report.drizzled_product import Product, read
+from snakedriz.report.drizzled_product import DrizzledProduct, read
 from snakedriz.statistics import factor
 from snakedriz.verification import frame_stars, registration
 from snakedriz.verification.frames import Image, Mask
@@ -53,11 +54,11 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What there is to see: patches, and the report (schema ``comparison/1``)."""
+class ComparedImages:
+    """What there is to see: patches, and the report."""
 
     patches: tuple[Patch, ...]
-    report: dict[str, Any]
+    report: Comparison
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,15 @@ class _Sources:
     uv: Array
 
 
-def _overlap(first: Product, second: Product) -> None:
+def _overlap(first: DrizzledProduct, second: DrizzledProduct) -> None:
     y, x = np.nonzero(first.covered[::8, ::8])
     if not second.has(second.pixel(first.sky(np.column_stack([x, y]).astype(float) * 8.0))).any():
-        raise SnakedrizError(f"{first.path} and {second.path} do not overlap on the sky: choose products of one visit")
+        raise SnakedrizError(
+            f"{first.path} and {second.path} do not overlap on the sky", "choose products of one visit"
+        )
 
 
-def _sources(product: Product, plane: WCS, numbers: Mapping[str, Any]) -> _Sources:
+def _sources(product: DrizzledProduct, plane: WCS, numbers: Mapping[str, Any]) -> _Sources:
     xy, places = frame_stars.find(product.image, product.deep, numbers["verification"])
     x, y = places.T
     light = frame_stars.cut(product.image, x, y)[:, 4:7, 4:7].sum(axis=(1, 2)) if len(x) else np.empty(0)
@@ -84,7 +87,7 @@ def _sources(product: Product, plane: WCS, numbers: Mapping[str, Any]) -> _Sourc
     return _Sources(places, xy, light, uv)
 
 
-def _plane(first: Product) -> WCS:
+def _plane(first: DrizzledProduct) -> WCS:
     """East and north in px of the first product, about its middle."""
     ny, nx = first.image.shape
     plane = WCS(naxis=2)
@@ -113,7 +116,7 @@ def _match(one: _Sources, two: _Sources, numbers: Mapping[str, Any]) -> matching
 
 def _offset(
     one: _Sources, two: _Sources, match: matching.Match, scale: float, numbers: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> ProductOffset:
     """Return the offset, second less first, in mas east and north with its 68 % half-widths.
 
     The mean of the stars' differences in world coordinates. The error is from their scatter without the trend of
@@ -124,14 +127,13 @@ def _offset(
     trend = registration.trend(one.uv[match.ref], two.uv[match.image] - one.uv[match.ref], len(match) >= _ROTATED)
     error = np.hypot(factor(1.0, float(trend.freedom)) * trend.error, floor) * scale * 1000.0
     east, north = trend.shift * scale * 1000.0
-    return {
-        "east_mas": float(east), "north_mas": float(north),
-        "east_err_mas": float(error[0]), "north_err_mas": float(error[1]),
-        "stars": int(trend.used.sum()), "significance": match.significance,
-    }  # fmt: skip
+    return ProductOffset(
+        east_mas=float(east), north_mas=float(north), east_err_mas=float(error[0]), north_err_mas=float(error[1]),
+        stars=int(trend.used.sum()), significance=match.significance,
+    )  # fmt: skip
 
 
-def _deep_share(product: Product, x: int, y: int, half: int) -> float:
+def _deep_share(product: DrizzledProduct, x: int, y: int, half: int) -> float:
     """Share of the square of 2 half + 1 px about a pixel that is deep; outside of the frame nothing is."""
     window = product.deep[max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1]
     return float(np.count_nonzero(window)) / (2 * half + 1) ** 2
@@ -148,7 +150,7 @@ def _alone(sources: _Sources, rows: NDArray[np.intp], radius: float) -> Mask:
     )
 
 
-def _starlike(product: Product, sources: _Sources, rows: NDArray[np.intp]) -> Mask:
+def _starlike(product: DrizzledProduct, sources: _Sources, rows: NDArray[np.intp]) -> Mask:
     """Whether sources are as wide as the PSF: near the 20th percentile of the brighter half, galaxies being wider."""
     width = frame_stars.widths(frame_stars.cut(product.image, *sources.places[rows].T))
     bright = width[sources.light[rows] >= np.median(sources.light[rows])]
@@ -160,7 +162,11 @@ def _starlike(product: Product, sources: _Sources, rows: NDArray[np.intp]) -> Ma
 
 
 def _choose(
-    pair: tuple[Product, Product], lists: tuple[_Sources, _Sources], match: matching.Match, size: float, number: int
+    pair: tuple[DrizzledProduct, DrizzledProduct],
+    lists: tuple[_Sources, _Sources],
+    match: matching.Match,
+    size: float,
+    number: int,
 ) -> list[tuple[float, float]]:
     """Positions (deg) of the brightest stars that both products show well, brightest first, patches apart.
 
@@ -194,12 +200,12 @@ def _separation(one: tuple[float, float], two: tuple[float, float]) -> float:
     return 3600.0 * max(abs(ra), abs(one[1] - two[1]))
 
 
-def cut_patch(first: Product, second: Product, ra: float, dec: float, size: float) -> Patch:
+def cut_patch(first: DrizzledProduct, second: DrizzledProduct, ra: float, dec: float, size: float) -> Patch:
     """Cut the same sky from both products.
 
     Parameters
     ----------
-    first, second : Product
+    first, second : DrizzledProduct
         The second is brought to the pixel grid of the first by cubic splines, with the area of its pixels.
     ra, dec : float
         Middle of the patch, deg; it comes to lie within half a pixel of the middle.
@@ -236,7 +242,7 @@ def cut_patch(first: Product, second: Product, ra: float, dec: float, size: floa
 def compare(
     first: str | Path, second: str | Path, detectors: Mapping[str, Any], positions: Sequence[Sequence[float]] | str,
     size_arcsec: float = 5.0, number: int = 4,
-) -> Comparison:  # fmt: skip
+) -> ComparedImages:  # fmt: skip
     """Compare two products.
 
     Parameters
@@ -244,7 +250,7 @@ def compare(
     first, second : path
         Drizzled products (SCI, WHT).
     detectors : mapping
-        Contents of config/detectors.yaml.
+        Numbers of the detectors (`settings.load_detectors`).
     positions : sequence of (float, float) or "auto"
         Right ascension and declination (deg) of the patches, or stars found in both.
     size_arcsec : float
@@ -266,40 +272,55 @@ def compare(
     # The numbers of the first detector for both: sources are found the same way.
     lists = _sources(one, plane, numbers), _sources(two, plane, numbers)
     match = _match(*lists, numbers)
-    outside: list[list[float]] = []
-    if positions == "auto":
-        if not len(match):
-            raise NotApplicable(f"no stars found in both {one.name} and {two.name}: {match.reason}; give positions")
-        chosen = _choose((one, two), lists, match, size_arcsec, number)
-        if not chosen:
-            raise NotApplicable(
-                f"none of {len(match)} stars in both {one.name} and {two.name} is unsaturated, isolated and well "
-                "inside both; give positions"
-            )
+    outside: list[tuple[float, float]] = []
+    if isinstance(positions, str):
+        chosen = _stars_of_both((one, two), lists, match, size_arcsec, number)
     else:
-        given = [(float(ra), float(dec)) for ra, dec in np.asarray(positions, dtype=float)]
-        sky = np.array(given).reshape(-1, 2)
-        there = one.has(one.pixel(sky)) & two.has(two.pixel(sky))
-        chosen = [at for at, ok in zip(given, there, strict=True) if ok]
-        outside = [list(at) for at, ok in zip(given, there, strict=True) if not ok]
-        if not chosen:
-            each = ", ".join(f"{ra:.6f} {dec:+.6f}" for ra, dec in given) or "none given"
-            raise NotApplicable(f"no position ({each}) lies in both {one.name} and {two.name}")
-    report = {
-        "schema": "comparison/1", "outcome": "ok", "reason": match.reason,
-        "first": one.summary(), "second": two.summary(),
-        "offset": _offset(*lists, match, one.scale, numbers) if len(match) else None,
-        "chosen": "auto" if positions == "auto" else "given",
-        "size_arcsec": float(size_arcsec), "positions": [list(at) for at in chosen], "outside": outside,
-    }  # fmt: skip
-    return Comparison(tuple(cut_patch(one, two, *at, size_arcsec) for at in chosen), report)
+        chosen, outside = _in_both(one, two, positions)
+    report = Comparison(
+        outcome="ok", reason=match.reason, first=one.summary(), second=two.summary(),
+        offset=_offset(*lists, match, one.scale, numbers) if len(match) else None,
+        chosen="auto" if isinstance(positions, str) else "given",
+        size_arcsec=float(size_arcsec), positions=chosen, outside=outside,
+    )  # fmt: skip
+    return ComparedImages(tuple(cut_patch(one, two, *at, size_arcsec) for at in chosen), report)
 
 
-def not_applicable(first: str | Path, second: str | Path, reason: str, size_arcsec: float) -> Comparison:
+def _stars_of_both(
+    pair: tuple[DrizzledProduct, DrizzledProduct], lists: tuple[_Sources, _Sources], match: matching.Match,
+    size: float, number: int,
+) -> list[tuple[float, float]]:  # fmt: skip
+    """Return the positions of stars to show; raises NotApplicable where there is none."""
+    names = f"{pair[0].name} and {pair[1].name}"
+    if not len(match):
+        raise NotApplicable(f"no stars found in both {names}: {match.reason}; give positions")
+    chosen = _choose(pair, lists, match, size, number)
+    if not chosen:
+        raise NotApplicable(
+            f"none of {len(match)} stars in both {names} is unsaturated, isolated and well inside both; give positions"
+        )
+    return chosen
+
+
+def _in_both(
+    one: DrizzledProduct, two: DrizzledProduct, positions: Sequence[Sequence[float]]
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Divide positions (deg) into those in both products and the others; raises NotApplicable if none is in both."""
+    given = [(float(ra), float(dec)) for ra, dec in np.asarray(positions, dtype=float)]
+    sky = np.array(given).reshape(-1, 2)
+    there = one.has(one.pixel(sky)) & two.has(two.pixel(sky))
+    inside = [at for at, ok in zip(given, there, strict=True) if ok]
+    if not inside:
+        each = ", ".join(f"{ra:.6f} {dec:+.6f}" for ra, dec in given) or "none given"
+        raise NotApplicable(f"no position ({each}) lies in both {one.name} and {two.name}")
+    return inside, [at for at, ok in zip(given, there, strict=True) if not ok]
+
+
+def not_applicable(first: str | Path, second: str | Path, reason: str, size_arcsec: float) -> ComparedImages:
     """Return the comparison of products that there is nothing to show of, with the reason."""
-    files = [{"file": str(path), "wcsname": "", "filter": ""} for path in (first, second)]
-    report: dict[str, Any] = {
-        "schema": "comparison/1", "outcome": "not_applicable", "reason": reason, "first": files[0], "second": files[1],
-        "offset": None, "chosen": None, "size_arcsec": float(size_arcsec), "positions": [], "outside": [],
-    }  # fmt: skip
-    return Comparison((), report)
+    one, two = (ComparedProduct(file=str(path), wcsname="", filter="") for path in (first, second))
+    report = Comparison(
+        outcome="not_applicable", reason=reason, first=one, second=two, offset=None, chosen=None,
+        size_arcsec=float(size_arcsec), positions=(), outside=(),
+    )  # fmt: skip
+    return ComparedImages((), report)

@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from snakedriz import settings
+from snakedriz.artefacts.comparison import ComparedProduct
 from snakedriz.errors import NotApplicable, SnakedrizError
 from snakedriz.verification import focus
 from snakedriz.verification.frames import Image, Mask, read_product
@@ -22,7 +23,7 @@ DEEP = 0.6  # of the median weight: both of two exposures, three of four (own ch
 
 
 @dataclass(frozen=True)
-class Product:
+class DrizzledProduct:
     """A drizzled product as it is compared.
 
     Attributes
@@ -72,12 +73,12 @@ class Product:
         out[inside] = self.covered[y[inside], x[inside]]
         return out
 
-    def summary(self) -> dict[str, str]:
+    def summary(self) -> ComparedProduct:
         """Return what the report says of the file."""
-        return {"file": self.path, "wcsname": self.wcsname, "filter": self.filters}
+        return ComparedProduct(file=self.path, wcsname=self.wcsname, filter=self.filters)
 
 
-def read(path: str | Path, detectors: Mapping[str, Any]) -> tuple[Product, dict[str, Any]]:
+def read(path: str | Path, detectors: Mapping[str, Any]) -> tuple[DrizzledProduct, dict[str, Any]]:
     """Read a product, and the numbers of its detector.
 
     Raises
@@ -96,25 +97,35 @@ def read(path: str | Path, detectors: Mapping[str, Any]) -> tuple[Product, dict[
                 )
             if "SCI" not in hdul or "WHT" not in hdul:
                 found = ", ".join(hdu.name for hdu in hdul)
-                raise SnakedrizError(f"{path}: expected a drizzled product with SCI and WHT, found {found}")
+                raise SnakedrizError(
+                    f"{path}: expected a drizzled product with SCI and WHT, found {found}", "name a drc or drz file"
+                )
             header = hdul["SCI"].header.copy()
             weight = np.asarray(hdul["WHT"].data, dtype=np.float32)
             longest = _longest(hdul, path)
+            filters = _filters(primary)
             owner = str(primary.get("INSTRUME", "")), str(primary.get("DETECTOR", ""))
     except OSError as error:
-        raise SnakedrizError(f"{path}: cannot be read as FITS: {error}") from error
+        raise SnakedrizError(
+            f"{path}: cannot be read as FITS: {error}", "check the name, or make the file anew"
+        ) from error
     numbers = settings.detector_settings(detectors, *owner)
     image, covered, scale = read_product(path)
     if not covered.any():
-        raise SnakedrizError(f"{path}: no pixel has weight; expected a drizzled product with data")
-    deep = covered & (weight >= DEEP * np.median(weight[covered]))
+        raise SnakedrizError(
+            f"{path}: no pixel has weight, expected a drizzled product with data", "name another product"
+        )
     limits = numbers["verification"]
+    deep = covered & (weight >= DEEP * np.median(weight[covered]))
     saturated = focus.saturated(image, longest, float(limits["full_well"]), int(limits["saturation_growth_px"]))
-    names = [str(primary[key]) for key in ("FILTER", "FILTER1", "FILTER2") if primary.get(key)]
-    filters = "/".join(name for name in names if not name.upper().startswith("CLEAR"))
     wcsname = str(header.get("WCSNAME", "")).strip()
-    product = Product(str(path), wcsname, filters, image, covered, deep, saturated, WCS(header), scale)
+    product = DrizzledProduct(str(path), wcsname, filters, image, covered, deep, saturated, WCS(header), scale)
     return product, numbers
+
+
+def _filters(primary: fits.Header) -> str:
+    names = [str(primary[key]) for key in ("FILTER", "FILTER1", "FILTER2") if primary.get(key)]
+    return "/".join(name for name in names if not name.upper().startswith("CLEAR"))
 
 
 def _longest(hdul: fits.HDUList, path: str | Path) -> float:
@@ -123,5 +134,8 @@ def _longest(hdul: fits.HDUList, path: str | Path) -> float:
         return float(np.max(hdul["HDRTAB"].data["EXPTIME"]))
     found = hdul[0].header.get("EXPTIME")
     if not isinstance(found, int | float) or found <= 0:
-        raise SnakedrizError(f"{path}: EXPTIME is {found!r}; expected seconds, to tell saturated stars")
+        raise SnakedrizError(
+            f"{path}: EXPTIME is {found!r}, expected seconds, to tell saturated stars",
+            "set EXPTIME in the primary header to the time of the longest exposure",
+        )
     return float(found)

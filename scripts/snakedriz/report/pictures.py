@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz.artefacts import untyped
+from snakedriz.artefacts.comparison import ComparedProduct, Comparison
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import whole
-from snakedriz.report.compare_images import Comparison, Patch
+from snakedriz.report.compare_images import ComparedImages, Patch
 
 SIDE, LEFT, BELOW, GAP = 3.6, 1.3, 0.65, 0.4  # inch: a panel, and what is left of it, below it and between two
 DPI = 100
@@ -21,7 +21,7 @@ BLINK_MS = 700  # a frame stays so long that the eye settles
 _NO_DATA = "#5b6b85"
 
 
-def write(comparison: Comparison, png: str | Path) -> None:
+def write(compared: ComparedImages, png: str | Path) -> None:
     """Write `png`, and beside it the blinking GIF and the report as JSON.
 
     Raises
@@ -31,9 +31,9 @@ def write(comparison: Comparison, png: str | Path) -> None:
     """
     path = Path(png)
     with _plotting():
-        side_by_side(comparison, path)
-        blink(comparison, path.with_suffix(".gif"))
-    untyped.write(path.with_suffix(".json"), comparison.report)
+        side_by_side(compared, path)
+        blink(compared, path.with_suffix(".gif"))
+    compared.report.write(path.with_suffix(".json"))
 
 
 @contextlib.contextmanager
@@ -44,28 +44,28 @@ def _plotting() -> Iterator[None]:
         import PIL.Image  # noqa: F401
     except ImportError as error:
         raise SnakedrizError(
-            f"pictures need matplotlib and pillow ({error.name} is not installed): pip install 'snakedriz[plots]'"
+            f"pictures need matplotlib and pillow, and {error.name} is not installed", "pip install 'snakedriz[plots]'"
         ) from error
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
 
 
-def offset_text(report: dict[str, Any]) -> str:
+def offset_text(report: Comparison) -> str:
     """Return the measured offset in words, or why there is none."""
-    offset = report["offset"]
+    offset = report.offset
     if offset is None:
-        return f"offset not measured: {report['reason']}"
+        return f"offset not measured: {report.reason}"
     return (
-        f"second − first:  east {offset['east_mas']:+.2f} ± {offset['east_err_mas']:.2f} mas,  "
-        f"north {offset['north_mas']:+.2f} ± {offset['north_err_mas']:.2f} mas   ({offset['stars']} stars)"
+        f"second − first:  east {offset.east_mas:+.2f} ± {offset.east_err_mas:.2f} mas,  "
+        f"north {offset.north_mas:+.2f} ± {offset.north_err_mas:.2f} mas   ({offset.stars} stars)"
     ).replace("-", "−")
 
 
-def _title(of: dict[str, str]) -> tuple[str, str]:
+def _title(of: ComparedProduct) -> tuple[str, str]:
     """WCSNAME, and file with filter."""
-    name = "/".join(Path(of["file"]).parts[-2:])
-    return of["wcsname"] or "(no WCSNAME)", f"{name}  {of['filter']}".strip()
+    name = "/".join(Path(of.file).parts[-2:])
+    return of.wcsname or "(no WCSNAME)", f"{name}  {of.filter}".strip()
 
 
 def _figure(width: float, height: float) -> Any:
@@ -92,9 +92,7 @@ def _show(figure: Any, at: tuple[float, float], patch: Patch, image: NDArray[np.
         axes.plot([x + near * dx, x + far * dx], [y + near * dy, y + far * dy], color="#ff5a36", lw=1.2)
     _compass(axes, patch)
     north = _direction(patch, 0.0, 1.0)
-    places = (
-        "bl" if abs(north[1]) >= abs(north[0]) else "lb"
-    )  # right ascension along x, or where the frame is turned, y
+    places = "bl" if abs(north[1]) >= abs(north[0]) else "lb"  # right ascension along x; in a turned frame along y
     for index, (label, form) in enumerate((("RA", "hh:mm:ss.ss"), ("Dec", "dd:mm:ss.s"))):
         coordinate, place = axes.coords[index], places[index]
         coordinate.set_ticks_position(place)
@@ -130,25 +128,25 @@ def _compass(axes: Any, patch: Patch) -> None:
         axes.text(*(start + 1.4 * way), name, color="#ffd23f", fontsize=9, ha="center", va="center", path_effects=edge)
 
 
-def _nothing(report: dict[str, Any]) -> Any:
+def _nothing(report: Comparison) -> Any:
     """A figure that says why there is nothing to see."""
     import textwrap
 
     figure = _figure(9.0, 2.5)
-    figure.text(0.5, 0.5, "\n".join(textwrap.wrap(report["reason"], 90)), ha="center", va="center", fontsize=11)
+    figure.text(0.5, 0.5, "\n".join(textwrap.wrap(report.reason, 90)), ha="center", va="center", fontsize=11)
     return figure
 
 
-def side_by_side(comparison: Comparison, path: Path) -> None:
+def side_by_side(compared: ComparedImages, path: Path) -> None:
     """Write the PNG: a row of two panels for each position, first product left."""
-    report, patches = comparison.report, comparison.patches
+    report, patches = compared.report, compared.patches
     if patches:
         width, height = LEFT + 2 * SIDE + GAP + 0.25, 1.1 + len(patches) * (SIDE + BELOW)
         figure = _figure(width, height)
         figure.text(0.5, 1 - 0.28 / height, offset_text(report), ha="center", va="center", fontsize=12, weight="bold")
         for column, which in enumerate(("first", "second")):
             x = LEFT + column * (SIDE + GAP)
-            name, file = _title(report[which])
+            name, file = _title(getattr(report, which))
             middle = (x + SIDE / 2) / width
             figure.text(middle, 1 - 0.65 / height, name, ha="center", va="center", fontsize=11)
             figure.text(middle, 1 - 0.9 / height, file, ha="center", va="center", fontsize=8, color="#444444")
@@ -161,17 +159,17 @@ def side_by_side(comparison: Comparison, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def blink(comparison: Comparison, path: Path) -> None:
+def blink(compared: ComparedImages, path: Path) -> None:
     """Write the GIF: all positions in one frame, of the first product and of the second in turn."""
     from PIL import Image
 
-    report, patches = comparison.report, comparison.patches
+    report, patches = compared.report, compared.patches
     frames = []
     columns, rows = min(2, len(patches)), -(-len(patches) // 2)
     for which in ("first", "second") if patches else ():
         width, height = max(7.5, columns * (LEFT + SIDE) + 0.25), 1.0 + rows * (SIDE + BELOW)
         figure = _figure(width, height)
-        name, file = _title(report[which])
+        name, file = _title(getattr(report, which))
         colour = {"first": "#1b5fa8", "second": "#b3401e"}[which]
         figure.text(0.5, 1 - 0.22 / height, f"{which}: {name}", ha="center", va="center", fontsize=12, color=colour)
         figure.text(0.5, 1 - 0.46 / height, file, ha="center", va="center", fontsize=8, color="#444444")

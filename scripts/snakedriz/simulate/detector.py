@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snakedriz.simulate.seeds import generator
+from snakedriz.simulate.visit import Visit
 
 Array = NDArray[np.float64]
 
@@ -117,7 +118,7 @@ def bleed(image: Array, full_well: float) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class Frame:
+class ChipFrame:
     """One chip of one exposure: science (e-), 1 sigma (e-), flags, electrons before read noise, cosmic-ray hits."""
 
     sci: NDArray[np.float32]
@@ -127,26 +128,18 @@ class Frame:
     n_cosmic_rays: int
 
 
-def expose(
-    signal: Array,
-    defects: Defects,
-    exptime: float,
-    read_noise: float,
-    full_well: float,
-    cr_rate: float,
-    noise: bool,
-    seed: int,
-    index: int,
-) -> Frame:
+def expose(signal: Array, defects: Defects, exptime: float, visit: Visit, index: int) -> ChipFrame:
     """Turn expected electrons (sources and sky, shape of the chip) into what calacs would deliver.
 
-    ``index`` numbers exposure and chip, for the random generators. With ``noise`` False only the deterministic parts
-    (defects, saturation) are applied, and ERR still says what the noise would have been. The Poisson noise is that of
-    the flat-fielded electrons, i.e. the few per cent by which the flat changes it are left out.
+    ``index`` numbers exposure and chip, for the random generators. Where ``visit.noise`` is False only the
+    deterministic parts (defects, saturation) are applied, and ERR still says what the noise would have been. The
+    Poisson noise is that of the flat-fielded electrons, i.e. the few per cent by which the flat changes it are left
+    out.
     """
+    seed, read_noise = visit.seed, visit.read_noise
     expected = signal * defects.response
     dark = defects.dark * exptime
-    if noise:
+    if visit.noise:
         rng = generator(seed, "photons", index)
         # Above 200 electrons a normal deviate serves as well as a Poisson one.
         electrons = expected + np.sqrt(expected) * rng.standard_normal(expected.shape)
@@ -159,14 +152,14 @@ def expose(
         electrons.flat[hot] += shot
     else:
         electrons = expected.copy()
-    rays, hits = cosmic_rays(expected.shape, exptime, cr_rate, seed, index) if cr_rate > 0 else (None, 0)
+    rays, hits = cosmic_rays(expected.shape, exptime, visit.cr_rate, seed, index) if visit.cr_rate > 0 else (None, 0)
     if rays is not None:
         electrons += rays
-    full = bleed(electrons, full_well)
+    full = bleed(electrons, visit.full_well)
     sci = electrons.astype(np.float32)
-    if noise:
+    if visit.noise:
         sci += read_noise * generator(seed, "read noise", index).standard_normal(sci.shape, dtype=np.float32)
     err = np.sqrt(np.maximum(sci, 0.0) + np.float32(read_noise**2) + dark.astype(np.float32))
     dq = defects.flags.copy()
     dq[full] |= DQ_SATURATED
-    return Frame(sci, err.astype(np.float32), dq, electrons, hits)
+    return ChipFrame(sci, err.astype(np.float32), dq, electrons, hits)

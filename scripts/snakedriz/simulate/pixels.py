@@ -21,8 +21,8 @@ STAMP_HALF = 14
 """Half size of a star's stamp: 6.4 sigma of the wing, so that less than 1e-9 of the flux is left out."""
 
 # An exponential disc of unit half-light radius as a mixture of Gaussians (Hogg and Lang 2013): amplitudes, variances.
-_DISC_WEIGHTS = np.array([2.34853813e-03, 3.07995260e-02, 2.23364214e-01, 1.17949102, 4.33873750, 5.99820770])
-_DISC_VARIANCES = np.array([1.20078965e-03, 8.84526493e-03, 3.91463084e-02, 1.39976817e-01, 4.60962500e-01, 1.50159566])
+DISC_WEIGHTS = np.array([2.34853813e-03, 3.07995260e-02, 2.23364214e-01, 1.17949102, 4.33873750, 5.99820770])
+DISC_VARIANCES = np.array([1.20078965e-03, 8.84526493e-03, 3.91463084e-02, 1.39976817e-01, 4.60962500e-01, 1.50159566])
 
 REFERENCE_AREA = 0.05**2  # arcsec2: a star on a pixel of this area has its nominal count
 
@@ -88,14 +88,14 @@ def add_galaxy(
     sky = half_light**2 * (np.outer(along, along) + ratio**2 * np.outer(across, across))
     inverse = np.linalg.inv(matrix)
     shape = inverse @ sky @ inverse.T
-    half = int(np.ceil(4.5 * np.sqrt(_DISC_VARIANCES[-1] * np.linalg.eigvalsh(shape)[-1] + PSF_SIGMAS[0] ** 2))) + 2
+    half = int(np.ceil(4.5 * np.sqrt(DISC_VARIANCES[-1] * np.linalg.eigvalsh(shape)[-1] + PSF_SIGMAS[0] ** 2))) + 2
     half = max(half, STAMP_HALF)
     column, row = round(x), round(y)
     n = 3
     samples = (np.arange((2 * half + 1) * n) + 0.5) / n - 0.5 - half
     dx, dy = np.meshgrid(samples - (x - column), samples - (y - row))
     fine = np.zeros_like(dx)
-    for disc_weight, variance in zip(_DISC_WEIGHTS / _DISC_WEIGHTS.sum(), _DISC_VARIANCES, strict=True):
+    for disc_weight, variance in zip(DISC_WEIGHTS / DISC_WEIGHTS.sum(), DISC_VARIANCES, strict=True):
         for psf_weight, sigma in zip(PSF_WEIGHTS, PSF_SIGMAS, strict=True):
             covariance = variance * shape + sigma**2 * np.eye(2)
             a, b, c = (lambda m: (m[0, 0], m[0, 1], m[1, 1]))(np.linalg.inv(covariance))

@@ -130,71 +130,41 @@ def _lookup(
     return fits.HDUList(hdus)
 
 
+_SEVERAL = tuple(n > 1 for n in MDRIZTAB_IMAGES)
+_BITS = tuple(336 if n > 1 else 65535 for n in MDRIZTAB_IMAGES)
+#: Columns of the MDRIZTAB, by FITS format: a value for all rows, or a tuple with one for each of `MDRIZTAB_IMAGES`.
+#: drizzlepac.mdzhandler knows only the formats nA, 1J, 1E and 1L; anything else is "unrecognized".
+_MDRIZTAB: dict[str, dict[str, Any]] = {
+    "A": {
+        "filter": "ANY", "driz_sep_kernel": "turbo", "driz_sep_wt_scl": "exptime", "skystat": "median",
+        # The minimum guards the median of few images against cosmic rays; from six on the median suffices.
+        "combine_type": tuple("minmed" if n < 6 else "median" for n in MDRIZTAB_IMAGES),
+        "combine_nsigma": "4 3", "blot_interp": "poly5", "driz_cr_snr": "3.5 3.0", "driz_cr_scale": "1.5 1.2",
+        "final_kernel": "square", "final_wt_scl": "exptime", "final_wht_type": "EXP", "final_units": "cps",
+    },
+    "1J": {
+        "numimages": MDRIZTAB_IMAGES, "driz_sep_bits": _BITS, "skyclip": 5, "combine_nlow": 0, "combine_nhigh": 0,
+        "combine_grow": 1, "driz_cr_grow": 1, "driz_cr_ctegrow": 0, "final_bits": _BITS,
+    },
+    "1E": {  # NaN is how an MDRIZTAB says "let AstroDrizzle decide"
+        "static_sig": 4.0, "skywidth": 0.1, "skylower": math.nan, "skyupper": math.nan, "skylsigma": 4.0,
+        "skyusigma": 4.0, "driz_sep_pixfrac": 1.0, "driz_sep_scale": math.nan, "driz_sep_rot": math.nan,
+        "driz_sep_fillval": math.nan, "combine_maskpt": 0.3, "blot_sinscl": 1.0, "final_pixfrac": 1.0,
+        "final_scale": math.nan, "final_rot": math.nan, "final_fillval": math.nan,
+    },
+    "1L": {
+        "static": _SEVERAL, "skysub": _SEVERAL, "driz_separate": _SEVERAL, "median": _SEVERAL,
+        "median_newmasks": _SEVERAL, "blot": _SEVERAL, "driz_cr": _SEVERAL, "driz_cr_corr": False,
+        "driz_combine": True, "build": True,  # runastrodriz counts on it: it looks for one file with all extensions
+    },
+}  # fmt: skip
+
+
 def _mdriztab(name: str) -> fits.HDUList:
     """Rows for filter ANY, ascending in ``numimages``: drizzlepac takes the last one that is not above the count."""
-    counts = MDRIZTAB_IMAGES
-    several = [n > 1 for n in counts]
-    strings: dict[str, list[str]] = {
-        "filter": ["ANY"] * len(counts),
-        "driz_sep_kernel": ["turbo"] * len(counts),
-        "driz_sep_wt_scl": ["exptime"] * len(counts),
-        "skystat": ["median"] * len(counts),
-        # The minimum guards the median of few images against cosmic rays; from six on the median suffices.
-        "combine_type": ["minmed" if n < 6 else "median" for n in counts],
-        "combine_nsigma": ["4 3"] * len(counts),
-        "blot_interp": ["poly5"] * len(counts),
-        "driz_cr_snr": ["3.5 3.0"] * len(counts),
-        "driz_cr_scale": ["1.5 1.2"] * len(counts),
-        "final_kernel": ["square"] * len(counts),
-        "final_wt_scl": ["exptime"] * len(counts),
-        "final_wht_type": ["EXP"] * len(counts),
-        "final_units": ["cps"] * len(counts),
-    }
-    integers: dict[str, list[int]] = {
-        "numimages": list(counts),
-        "driz_sep_bits": [336 if n > 1 else 65535 for n in counts],
-        "skyclip": [5] * len(counts),
-        "combine_nlow": [0] * len(counts),
-        "combine_nhigh": [0] * len(counts),
-        "combine_grow": [1] * len(counts),
-        "driz_cr_grow": [1] * len(counts),
-        "driz_cr_ctegrow": [0] * len(counts),
-        "final_bits": [336 if n > 1 else 65535 for n in counts],
-    }
-    undefined = [math.nan] * len(counts)  # NaN is how an MDRIZTAB says "let AstroDrizzle decide"
-    reals: dict[str, list[float]] = {
-        "static_sig": [4.0] * len(counts),
-        "skywidth": [0.1] * len(counts),
-        "skylower": undefined,
-        "skyupper": undefined,
-        "skylsigma": [4.0] * len(counts),
-        "skyusigma": [4.0] * len(counts),
-        "driz_sep_pixfrac": [1.0] * len(counts),
-        "driz_sep_scale": undefined,
-        "driz_sep_rot": undefined,
-        "driz_sep_fillval": undefined,
-        "combine_maskpt": [0.3] * len(counts),
-        "blot_sinscl": [1.0] * len(counts),
-        "final_pixfrac": [1.0] * len(counts),
-        "final_scale": undefined,
-        "final_rot": undefined,
-        "final_fillval": undefined,
-    }
-    booleans: dict[str, list[bool]] = {
-        "static": several,
-        "skysub": several,
-        "driz_separate": several,
-        "median": several,
-        "median_newmasks": several,
-        "blot": several,
-        "driz_cr": several,
-        "driz_cr_corr": [False] * len(counts),
-        "driz_combine": [True] * len(counts),
-        "build": [True] * len(counts),  # runastrodriz counts on it: it looks for one file with all extensions
-    }
-    # drizzlepac.mdzhandler knows only the formats nA, 1J, 1E and 1L; anything else is "unrecognized".
-    columns = [fits.Column(n, f"{max(map(len, v))}A", array=v) for n, v in strings.items()]
-    columns += [fits.Column(n, "1J", array=v) for n, v in integers.items()]
-    columns += [fits.Column(n, "1E", array=v) for n, v in reals.items()]
-    columns += [fits.Column(n, "1L", array=v) for n, v in booleans.items()]
+    columns = []
+    for form, values in _MDRIZTAB.items():
+        for column, value in values.items():
+            rows = list(value) if isinstance(value, tuple) else [value] * len(MDRIZTAB_IMAGES)
+            columns.append(fits.Column(column, f"{max(map(len, rows))}A" if form == "A" else form, array=rows))
     return fits.HDUList([_primary(name, "MDRIZTAB", {}), fits.BinTableHDU.from_columns(columns)])

@@ -7,7 +7,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
+from snakedriz.simulate.distortion import filter_model
 from snakedriz.simulate.seeds import generator
+from snakedriz.simulate.visit import Visit
 
 CATALOGUE_EPOCH = 2016.0
 LUMINOSITY_SLOPE = 0.15
@@ -21,39 +23,29 @@ def sky_offset(ra: float, dec: float, east: float, north: float) -> tuple[float,
     return float(there.ra.deg), float(there.dec.deg)
 
 
-def make_scene(
-    centre: tuple[float, float],
-    half_size: float,
-    n_stars: int,
-    n_galaxies: int,
-    mag_range: tuple[float, float],
-    pm_mean: tuple[float, float],
-    pm_sigma: float,
-    zeropoint: float,
-    seed: int,
-) -> Table:
-    """Stars and galaxies within a square of ``half_size`` (arcsec) around ``centre`` (deg).
+def make_scene(visit: Visit, half_size: float, n_stars: int, n_galaxies: int) -> Table:
+    """Stars and galaxies within a square of ``half_size`` (arcsec) around the target of a visit.
 
     Columns: id, kind ('star' or 'galaxy'), ra, dec (deg, at the epoch of the observation), mag, flux (e-/s), pmra and
     pmdec (mas/yr; pmra includes cos dec), half_light (arcsec; 0 for stars), axis_ratio, position_angle (deg, E of N).
     """
     # One row of deviates per source: a larger scene begins with the sources of the smaller one.
-    star = generator(seed, "stars").uniform(size=(n_stars, 3))
+    star = generator(visit.seed, "stars").uniform(size=(n_stars, 3))
     xs, ys = half_size * (2.0 * star[:, 0] - 1.0), half_size * (2.0 * star[:, 1] - 1.0)
     # Inverse of the cumulative distribution of 10**(slope * mag) between the limits.
-    low, high = (10.0 ** (LUMINOSITY_SLOPE * m) for m in mag_range)
+    low, high = (10.0 ** (LUMINOSITY_SLOPE * m) for m in visit.mag_range)
     mags = np.log10(low + (high - low) * star[:, 2]) / LUMINOSITY_SLOPE
-    motion = generator(seed, "proper motions").normal(size=(n_stars, 2)).T * pm_sigma
-    motion += np.array(pm_mean)[:, None]
+    motion = generator(visit.seed, "proper motions").normal(size=(n_stars, 2)).T * visit.pm_sigma
+    motion += np.array(visit.pm_mean)[:, None]
 
-    galaxy = generator(seed, "galaxies").uniform(size=(n_galaxies, 5))
+    galaxy = generator(visit.seed, "galaxies").uniform(size=(n_galaxies, 5))
     xg, yg = half_size * (2.0 * galaxy[:, 0] - 1.0), half_size * (2.0 * galaxy[:, 1] - 1.0)
     mag_galaxy = 20.0 + 4.5 * galaxy[:, 2]
     ratios = 0.3 + 0.7 * galaxy[:, 3]
     angles = 180.0 * galaxy[:, 4]
-    sizes = np.clip(0.35 * np.exp(0.4 * generator(seed, "galaxy sizes").standard_normal(n_galaxies)), 0.1, 1.5)
+    sizes = np.clip(0.35 * np.exp(0.4 * generator(visit.seed, "galaxy sizes").standard_normal(n_galaxies)), 0.1, 1.5)
 
-    frame = SkyCoord(*centre, unit="deg", frame="icrs").skyoffset_frame()
+    frame = SkyCoord(visit.ra, visit.dec, unit="deg", frame="icrs").skyoffset_frame()
     east, north = np.concatenate([xs, xg]), np.concatenate([ys, yg])
     sky = SkyCoord(east * u.arcsec, north * u.arcsec, frame=frame).icrs
     mag = np.concatenate([mags, mag_galaxy])
@@ -64,7 +56,7 @@ def make_scene(
     scene["ra"] = sky.ra.deg
     scene["dec"] = sky.dec.deg
     scene["mag"] = mag
-    scene["flux"] = 10.0 ** (-0.4 * (mag - zeropoint))
+    scene["flux"] = 10.0 ** (-0.4 * (mag - filter_model(visit.filter).zeropoint))
     scene["pmra"] = np.concatenate([motion[0], np.zeros(n_galaxies)])
     scene["pmdec"] = np.concatenate([motion[1], np.zeros(n_galaxies)])
     scene["half_light"] = np.concatenate([none, sizes])

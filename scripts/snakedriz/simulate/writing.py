@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.table import Table, vstack
 from stwcs.wcsutil import HSTWCS
 
-from snakedriz.simulate.detector import DQ_SATURATED, Defects, Frame, chip_defects, expose
+from snakedriz.simulate.detector import DQ_SATURATED, ChipFrame, Defects, chip_defects, expose
 from snakedriz.simulate.distortion import NOMINAL_SCALE, FilterModel, filter_model
 from snakedriz.simulate.exposure import CHIPS, Facts, chip_header, primary_header, write_association, write_raw
 from snakedriz.simulate.offsets import offsets_table
@@ -68,7 +68,7 @@ def simulate_visit(visit: Visit, directory: Path, field: Table | None = None) ->
     references = write_references(ref, REFERENCE_STEM, model, visit.chip_shape)
 
     true, reported = _pointings(visit, model, references)
-    scene = _scene(visit, model, true) if field is None else _in_filter(field, visit, model)
+    scene = _scene(visit, true) if field is None else _in_filter(field, visit, model)
     wanted = 60 if visit.n_reference is None else visit.n_reference
     gaia = reference_catalogue(
         scene, wanted, visit.reference_range, visit.reference_error, visit.pm_error, visit.epoch, visit.seed
@@ -101,7 +101,7 @@ def simulate_visit(visit: Visit, directory: Path, field: Table | None = None) ->
     return build_truth(visit, directory, scene, gaia, offsets, details, tuple(p.wcs for p in true))
 
 
-def _scene(visit: Visit, model: FilterModel, pointings: list[Pointing]) -> Table:
+def _scene(visit: Visit, pointings: list[Pointing]) -> Table:
     """Exactly the stars and galaxies asked for, all of them within two arcsec of a chip in some exposure.
 
     Candidates fill a square that holds the frame at any roll; the first ones that an exposure covers are taken.
@@ -111,17 +111,7 @@ def _scene(visit: Visit, model: FilterModel, pointings: list[Pointing]) -> Table
     half_size = 0.5 * NOMINAL_SCALE * math.hypot(2 * rows + 60, columns) * 1.05 + reach + 2.0
     frame_area = 2 * rows * columns * NOMINAL_SCALE**2
     drawn = 1.5 * (2 * half_size) ** 2 / frame_area  # half as many again as are expected to be needed
-    candidates = make_scene(
-        (visit.ra, visit.dec),
-        half_size,
-        round(visit.n_stars * drawn) + 50,
-        round(visit.n_galaxies * drawn) + 50,
-        visit.mag_range,
-        visit.pm_mean,
-        visit.pm_sigma,
-        model.zeropoint,
-        visit.seed,
-    )
+    candidates = make_scene(visit, half_size, round(visit.n_stars * drawn) + 50, round(visit.n_galaxies * drawn) + 50)
     candidates = candidates[_covered(candidates, pointings)]
     stars = np.flatnonzero(candidates["kind"] == "star")[: visit.n_stars]
     galaxies = np.flatnonzero(candidates["kind"] == "galaxy")[: visit.n_galaxies]
@@ -234,53 +224,48 @@ def _write_exposure(
 ) -> dict[str, Any]:
     """Render and write the files of one exposure; returns what truth.json records of it."""
     facts = reported.facts
-    frames: list[Frame] = []
-    for number, chip in enumerate(CHIPS):
-        signal = _render(visit, scene, true.wcs[number], facts.exptime)
-        frames.append(
-            expose(
-                signal,
-                defects[chip],
-                facts.exptime,
-                visit.read_noise,
-                visit.full_well,
-                visit.cr_rate,
-                visit.noise,
-                visit.seed,
-                2 * index + number,
-            )
+    frames = [
+        expose(
+            _render(visit, scene, true.wcs[number], facts.exptime), defects[chip], facts.exptime, visit,
+            2 * index + number,
         )
+        for number, chip in enumerate(CHIPS)
+    ]  # fmt: skip
     if visit.make_raw:
         write_raw(data / f"{facts.rootname}_raw.fits", facts, references)
     for suffix in ("flt", "flc") if visit.make_flc else ("flt",):
         hdus: list[Any] = [fits.PrimaryHDU(header=primary_header(facts, references, suffix))]
-        for number, (chip, frame) in enumerate(zip(CHIPS, frames, strict=True)):
-            sci = frame.sci
-            if suffix == "flt" and visit.cte_amplitude:
-                # The noise is that of the FLC: the FLT is what the correction would have made the FLC from.
-                sci = sci + charge_trails(frame.electrons, visit.cte_amplitude, chip == 1).astype(np.float32)
-            for name, array in (("SCI", sci), ("ERR", frame.err), ("DQ", frame.dq)):
-                header = chip_header(facts, chip, name, reported.crval[number], reported.cd[number])
-                if name == "SCI":
-                    header["NGOODPIX"] = int(np.sum(frame.dq == 0))
-                hdus.append(fits.ImageHDU(array, header=header))
+        for number, frame in enumerate(frames):
+            hdus += _chip_hdus(visit, number, frame, reported, suffix)
         fits.HDUList(hdus).writeto(data / f"{facts.rootname}_{suffix}.fits", overwrite=True)
+    return _record(visit, index, true, reported, frames)
+
+
+def _chip_hdus(visit: Visit, number: int, frame: ChipFrame, reported: Pointing, suffix: str) -> list[fits.ImageHDU]:
+    """SCI, ERR and DQ of one chip."""
+    sci, chip, hdus = frame.sci, CHIPS[number], []
+    if suffix == "flt" and visit.cte_amplitude:
+        # The noise is that of the FLC: the FLT is what the correction would have made the FLC from.
+        sci = sci + charge_trails(frame.electrons, visit.cte_amplitude, chip == 1).astype(np.float32)
+    for name, array in (("SCI", sci), ("ERR", frame.err), ("DQ", frame.dq)):
+        header = chip_header(reported.facts, chip, name, reported.crval[number], reported.cd[number])
+        if name == "SCI":
+            header["NGOODPIX"] = int(np.sum(frame.dq == 0))
+        hdus.append(fits.ImageHDU(array, header=header))
+    return hdus
+
+
+def _record(
+    visit: Visit, index: int, true: Pointing, reported: Pointing, frames: Sequence[ChipFrame]
+) -> dict[str, Any]:
+    facts, extra = reported.facts, visit.exposure_errors.get(index, (0.0, 0.0))
     return {
-        "rootname": facts.rootname,
-        "exptime": facts.exptime,
-        "expstart": facts.expstart,
-        "dither": list(facts.postarg),
-        "vafactor": facts.vafactor,
-        "true_aperture": list(true.facts.aperture),
-        "true_pa_v3": true.facts.pa_v3,
-        "true_crval": [list(c) for c in true.crval],
-        "reported_aperture": list(facts.aperture),
-        "reported_pa_v3": facts.pa_v3,
+        "rootname": facts.rootname, "exptime": facts.exptime, "expstart": facts.expstart,
+        "dither": list(facts.postarg), "vafactor": facts.vafactor, "true_aperture": list(true.facts.aperture),
+        "true_pa_v3": true.facts.pa_v3, "true_crval": [list(c) for c in true.crval],
+        "reported_aperture": list(facts.aperture), "reported_pa_v3": facts.pa_v3,
         "reported_crval": [list(c) for c in reported.crval],
-        "error": [
-            p + e for p, e in zip(visit.pointing_error, visit.exposure_errors.get(index, (0.0, 0.0)), strict=True)
-        ],
-        "roll_error": visit.exposure_rolls.get(index, 0.0),
-        "cosmic_ray_hits": [f.n_cosmic_rays for f in frames],
+        "error": [p + e for p, e in zip(visit.pointing_error, extra, strict=True)],
+        "roll_error": visit.exposure_rolls.get(index, 0.0), "cosmic_ray_hits": [f.n_cosmic_rays for f in frames],
         "saturated_pixels": [int(np.sum(f.dq & DQ_SATURATED > 0)) for f in frames],
-    }
+    }  # fmt: skip

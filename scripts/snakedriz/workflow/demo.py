@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from snakedriz.artefacts.promotion import Promotion
 from snakedriz.errors import SnakedrizError
-from snakedriz.files import read_json
+from snakedriz.simulate import measure_offsets, read_truth
 
 
 def report(folder: Path, association: str) -> str:
@@ -23,28 +24,26 @@ def report(folder: Path, association: str) -> str:
     SnakedrizError
         If nothing was promoted.
     """
-    from snakedriz.simulate import measure_offsets
-    from snakedriz.simulate.truth import read_truth
-
     results = folder / "results" / association
-    promotion = read_json(results / "promotion.json")
-    if promotion["winner"] is None:
-        raise SnakedrizError(f"{association}: nothing was promoted: {promotion['reason']}")
+    promotion = Promotion.read(results / "promotion.json")
+    if promotion.winner is None:
+        raise SnakedrizError(
+            f"{association}: nothing was promoted: {promotion.reason}", "report it: the demo should work"
+        )
     truth = read_truth(folder)
     final = sorted((results / "final").glob("*_drc.fits"))[0]
     lines = [
         "",
-        f"Promoted: {promotion['winner']} ({promotion['wcsname']}), "
-        f"{'verified' if promotion['verified'] else 'NOT verified'}",
-        f"  because {promotion['reason']}",
+        f"Promoted: {promotion.winner} ({promotion.wcsname}), {'verified' if promotion.verified else 'NOT verified'}",
+        f"  because {promotion.reason}",
         "",
         "Distance of the stars from their true positions (median, mas; relative scatter, mas; stars):",
     ]
     rows = [("final " + final.name, final)]
-    for row in promotion["candidates"]:
-        product = results / f"{association}_{row['candidate']}" / f"{association}_drc.fits"
-        if row["outcome"] == "ok":
-            rows.append((f"{row['candidate']} candidate", product))
+    for row in promotion.candidates:
+        product = results / f"{association}_{row.candidate}" / f"{association}_drc.fits"
+        if row.outcome == "ok":
+            rows.append((f"{row.candidate} candidate", product))
     for label, path in rows:
         summary = measure_offsets(path, truth).meta["summary"]
         lines.append(

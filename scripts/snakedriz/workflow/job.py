@@ -11,10 +11,10 @@ import time
 import traceback
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import snakedriz.workflow.blas  # noqa: F401  before numpy
-from snakedriz.artefacts import untyped
+from snakedriz.artefacts.job import Job, RequestedResources
 from snakedriz.errors import SnakedrizError
 from snakedriz.workflow import library, process_usage, run_summary
 
@@ -98,22 +98,30 @@ class _Record:
         log = str(snakemake.log[0])
         asked = snakemake.resources
         self._path = run_summary.record_path(log)
-        self._fields = {
-            "schema": "job/1",
-            "rule": snakemake.rule,
-            "association": association,
-            "job": Path(log).stem,
-            "log": log,
-            "started": time.time(),
-            "host": socket.gethostname(),
-            "threads": snakemake.threads,
-            "requested": {name: _number(asked.get(name)) for name in ("mem_mb", "runtime", "disk_mb")},
-        }
+        self._begun = Job(
+            rule=snakemake.rule,
+            association=association,
+            job=Path(log).stem,
+            log=log,
+            started=time.time(),
+            host=socket.gethostname(),
+            threads=snakemake.threads,
+            requested=RequestedResources(
+                mem_mb=_number(asked.get("mem_mb")),
+                runtime=_number(asked.get("runtime")),
+                disk_mb=_number(asked.get("disk_mb")),
+            ),
+            outcome="running",
+            reason="",
+            remedy="",
+            used=None,
+        )
 
-    def write(self, outcome: str, reason: str = "", remedy: str = "") -> None:
+    def write(self, outcome: Literal["running", "ok", "failed"], reason: str = "", remedy: str = "") -> None:
+        reason, remedy = _hidden(reason, self._hide), _hidden(remedy, self._hide)
         used = None if outcome == "running" else process_usage.measure()
-        said = {"outcome": outcome, "reason": _hidden(reason, self._hide), "remedy": _hidden(remedy, self._hide)}
-        untyped.write(self._path, {**self._fields, **said, "used": used})
+        told = {"outcome": outcome, "reason": reason, "remedy": remedy, "used": used}
+        self._begun.model_copy(update=told).write(self._path)
 
 
 def _number(value: Any) -> float | None:

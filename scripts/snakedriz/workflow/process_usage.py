@@ -9,30 +9,29 @@ import sys
 import time
 from pathlib import Path
 
+from snakedriz.artefacts.job import UsedResources
+
 _IMPORTED = time.monotonic()
 #: MB in what getrusage gives memory in: bytes on macOS, kibibytes elsewhere.
 _UNIT = 1e-6 if sys.platform == "darwin" else 1024e-6
 
 
-def measure() -> dict[str, float | None]:
+def measure() -> UsedResources:
     """Return what this process has used since it began.
 
-    Returns
-    -------
-    dict
-        `seconds` since the process began; `cpu_seconds` of it and its children; `max_rss_mb`, the memory of the
-        larger of the process and its largest child, which is less than their sum; `read_mb` and `written_mb`, what
-        passed through reads and writes (not memory maps), None where the system does not say.
+    Its CPU time is that of its children, too. Memory is that of the larger of the process and its largest child, which
+    is less than their sum. Bytes are those that passed through reads and writes (not memory maps), None where the
+    system does not say.
     """
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     read, written = _bytes()
-    return {
-        "seconds": round(_age(), 2),
-        "cpu_seconds": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
-        "max_rss_mb": round(max(_peak(own.ru_maxrss), children.ru_maxrss * _UNIT), 1),
-        "read_mb": read,
-        "written_mb": written,
-    }
+    return UsedResources(
+        seconds=round(_age(), 2),
+        cpu_seconds=round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
+        max_rss_mb=round(max(_peak(own.ru_maxrss), children.ru_maxrss * _UNIT), 1),
+        read_mb=read,
+        written_mb=written,
+    )
 
 
 def _age() -> float:

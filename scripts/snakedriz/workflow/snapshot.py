@@ -8,17 +8,20 @@ The same files give the same bytes: names are sorted, and times and owners are c
 from __future__ import annotations
 
 import copy
+import hashlib
 import importlib.metadata
 import io
 import platform
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from astropy.table import Table
 
+from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.provenance import sidecar
 from snakedriz.errors import SnakedrizError
 from snakedriz.files import sha256, whole
@@ -50,14 +53,9 @@ class Contents:
             return
         there = self.files.setdefault(name, path)
         if there != path and isinstance(there, Path) and sha256(there) != sha256(path):
-            raise SnakedrizError(f"{there} and {path} would both be {name} in the snapshot; rename one of them")
+            raise SnakedrizError(f"{there} and {path} would both be {name} in the snapshot", "rename one of them")
         if sidecar(path).is_file():
             self.files[sidecar(name).as_posix()] = sidecar(path)
-
-    def add_parts(self, name: str, folder: str | Path, parts: Iterable[str]) -> None:
-        """Add some files of a folder."""
-        for part in sorted(set(parts)):
-            self.add(f"{name}/{part}", Path(folder) / part)
 
     def text(self, name: str, text: str) -> None:
         """Add a text."""
@@ -65,8 +63,6 @@ class Contents:
 
     def checksums(self) -> str:
         """Return the lines that sha256sum -c reads."""
-        import hashlib
-
         digests = {
             name: sha256(file) if isinstance(file, Path) else hashlib.sha256(file).hexdigest()
             for name, file in sorted(self.files.items())
@@ -88,15 +84,36 @@ class Contents:
                         archive.addfile(about, stream)
 
 
+@dataclass(frozen=True)
+class UsedFiles:
+    """What an association used, and what was made of it.
+
+    Attributes
+    ----------
+    inputs : sequence of str
+        Exposures and association tables.
+    inventories : sequence of Inventory
+        Of the associations, for the reference files.
+    fetched : sequence of str
+        Files below `fetched` that were used; a table of headerlets stands for all headerlets beside it.
+    tables : sequence of str
+        ``catalogs/<catalog>.ecsv`` of the associations: they say which partitions of a catalogue were used.
+    results : sequence of str
+        What the archive makes again.
+    """
+
+    inputs: Sequence[str]
+    inventories: Sequence[Inventory]
+    fetched: Sequence[str]
+    tables: Sequence[str]
+    results: Sequence[str]
+
+
 def gather(
     association: str,
     associations: Sequence[str],
     config: Mapping[str, Any],
-    inputs: Iterable[str],
-    inventories: Iterable[Mapping[str, Any]],
-    fetched: Iterable[str],
-    tables: Iterable[str],
-    results: Iterable[str],
+    used: UsedFiles,
     switches: Mapping[str, bool],
     workflow: str | Path,
 ) -> Contents:
@@ -109,51 +126,23 @@ def gather(
         It and those of its visit, where that takes part.
     config : mapping
         Validated configuration.
-    inputs : iterable of str
-        Exposures and association tables.
-    inventories : iterable of mapping
-        inventory.json of the associations, for the reference files.
-    fetched : iterable of str
-        Files below `fetched` that were used; a table of headerlets stands for all headerlets beside it.
-    tables : iterable of str
-        ``catalogs/<catalog>.ecsv`` of the associations: they say which partitions of a catalogue were used.
-    results : iterable of str
-        What the archive makes again.
+    used : UsedFiles
     switches : mapping
         `settings.environment_switches`.
     workflow : path
         Folder of the Snakefile.
     """
     found, own = Contents(), copy.deepcopy(dict(config))
-    for path in sorted(inputs):
+    for path in sorted(used.inputs):
         found.add(f"data/{Path(path).name}", path)
-    references = {}
-    for inventory in inventories:
-        for entry in (one for files in inventory["reference_files"].values() for one in files):
-            variable = entry["name"].partition("$")[0].lower()
-            references[variable] = f"references/{variable}"
-            found.add(f"{references[variable]}/{Path(entry['path']).name}", entry["path"])
-    for path in sorted(fetched):
+    references = _add_references(found, used.inventories)
+    for path in sorted(used.fetched):
         place = Path(path).relative_to(config["fetched"])
         if place.parts[0] == "headerlets":
             found.add(f"fetched/{place.parent.as_posix()}", Path(path).parent)
         found.add(f"fetched/{place.as_posix()}", path)
-    parts: dict[str, list[str]] = {}
-    for path in sorted(tables):
-        parts.setdefault(Path(path).stem, []).extend(Table.read(path, format="ascii.ecsv").meta.get("parts", ()))
-    for number, catalog in enumerate(own["catalogs"], start=1):
-        if catalog.get("file"):
-            name = f"catalogs/{number}/{Path(catalog['file']).name}"
-            if Path(catalog["file"]).is_dir():
-                found.add_parts(name, catalog["file"], parts.get(catalog["name"], ()))
-            else:
-                found.add(name, catalog["file"])
-            catalog["file"] = name
-    for kind in ("headerlets", "offsets"):
-        path = own["solutions"][kind]
-        if path and path != "fetch":
-            own["solutions"][kind] = kind if kind == "headerlets" else f"offsets/{Path(path).name}"
-            found.add(own["solutions"][kind], path)
+    _add_catalogs(found, own["catalogs"], used.tables)
+    _add_solutions(found, own["solutions"])
     own["candidates"] = [_candidate(name, own["alternatives"], found) for name in own["candidates"]]
     own |= {"input": "data", "output": "results", "fetched": "fetched", "network": False, "services": {}}
     own |= {"references": references, "associations": sorted(associations)}
@@ -164,12 +153,47 @@ def gather(
             _add_source(found, f"workflow/{name}", Path(workflow) / name)
     found.text("versions.txt", versions())
     made = Contents()
-    for path in sorted(results):
+    for path in sorted(used.results):
         made.add(f"results/{Path(path).relative_to(config['output']).as_posix()}", path)
     found.text("products.sha256", made.checksums())
     found.text("rerun.sh", _script(association, [n for n in made.files if n.endswith("manifest.tsv")], switches))
     found.text("contents.sha256", found.checksums())
     return found
+
+
+def _add_references(found: Contents, inventories: Iterable[Inventory]) -> dict[str, str]:
+    """Add the reference files; return where they are, by the variable that headers name their folder with."""
+    folders = {}
+    for entry in (one for inventory in inventories for files in inventory.reference_files.values() for one in files):
+        variable = entry.name.partition("$")[0].lower()
+        folders[variable] = f"references/{variable}"
+        found.add(f"{folders[variable]}/{Path(entry.path).name}", entry.path)
+    return folders
+
+
+def _add_catalogs(found: Contents, catalogs: Iterable[dict[str, Any]], tables: Iterable[str]) -> None:
+    """Add the files of reference catalogues, and say in the configuration where they are."""
+    parts: dict[str, list[str]] = {}
+    for path in sorted(tables):
+        parts.setdefault(Path(path).stem, []).extend(Table.read(path, format="ascii.ecsv").meta.get("parts", ()))
+    for number, catalog in enumerate(catalogs, start=1):
+        if catalog.get("file"):
+            name = f"catalogs/{number}/{Path(catalog['file']).name}"
+            if Path(catalog["file"]).is_dir():
+                for part in sorted(set(parts.get(catalog["name"], ()))):
+                    found.add(f"{name}/{part}", Path(catalog["file"]) / part)
+            else:
+                found.add(name, catalog["file"])
+            catalog["file"] = name
+
+
+def _add_solutions(found: Contents, solutions: dict[str, Any]) -> None:
+    """Add the user's headerlets and offsets, and say in the configuration where they are."""
+    for kind in ("headerlets", "offsets"):
+        path = solutions[kind]
+        if path and path != "fetch":
+            solutions[kind] = kind if kind == "headerlets" else f"offsets/{Path(path).name}"
+            found.add(solutions[kind], path)
 
 
 def _candidate(name: str, alternatives: Mapping[str, Mapping[str, str]], found: Contents) -> Any:

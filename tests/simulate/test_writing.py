@@ -1,6 +1,4 @@
-"""A simulated visit through updatewcs and AstroDrizzle: the files are good enough for them, and the truth comes out."""
-
-from __future__ import annotations
+"""The files of a visit: good enough for updatewcs and AstroDrizzle, and the truth comes out."""
 
 import os
 import shutil
@@ -10,10 +8,48 @@ import sys
 import numpy as np
 import pytest
 from astropy.io import fits
+from helpers.simulated import OPTIONS, digests
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 from snakedriz.simulate.detector import cosmic_rays
+from snakedriz.simulate.evaluate import windowed_centroid
 
-# AstroDrizzle works in its working directory, hence the process of its own.
+
+def test_files_are_the_documented_ones(truth):
+    roots = ["jdemo1a1q", "jdemo1a2q"]
+    expected = {f"data/{r}_{s}.fits" for r in roots for s in ("raw", "flt", "flc")}
+    expected |= {"data/jdemo1010_asn.fits", "gaia.ecsv", "offsets.ecsv", "truth.ecsv", "truth.json"}
+    expected |= {f"ref/9d1snakej_{s}.fits" for s in ("idc", "d2i", "npl", "mdz")}
+    assert set(digests(truth.directory)) == expected
+
+
+def test_options_leave_what_they_do_not_concern(truth, tmp_path):
+    other = simulate_visit(Visit(**{**OPTIONS, "cr_rate": 0.0, "read_noise": 3.0, "make_flc": False}), tmp_path)
+    assert (tmp_path / "truth.ecsv").read_bytes() == (truth.directory / "truth.ecsv").read_bytes()
+    assert (tmp_path / "gaia.ecsv").read_bytes() == (truth.directory / "gaia.ecsv").read_bytes()
+    assert other.flc == ()
+    assert not list(other.data.glob("*_flc.fits"))
+
+
+def test_stars_are_where_the_true_solution_says(clean):
+    offsets = []
+    for path, solutions in zip(clean.flc, clean.wcs, strict=True):
+        with fits.open(path) as hdus:
+            for version in (1, 2):
+                image = hdus["SCI", version].data.astype(float) - clean.visit.sky * 500.0
+                stars = clean.star_table
+                near = solutions[version - 1].wcs_world2pix(stars["ra"], stars["dec"], 1)
+                near = (near[0] > 0) & (near[0] < 512) & (near[1] > 0) & (near[1] < 256)
+                x, y = solutions[version - 1].all_world2pix(stars["ra"][near], stars["dec"][near], 1)
+                for i in range(len(x)):
+                    alone = np.sort(np.hypot(x - x[i], y - y[i]))[1] > 25
+                    if alone and 12 < x[i] < 500 and 12 < y[i] < 244:
+                        found = windowed_centroid(image, float(x[i]) - 1.0, float(y[i]) - 1.0)
+                        assert found is not None
+                        offsets.append((found[0] + 1 - x[i], found[1] + 1 - y[i]))
+    assert len(offsets) > 30
+    assert np.abs(offsets).max() < 0.01
+
+
 CODE = """
 import sys
 from stwcs.updatewcs import updatewcs
