@@ -7,9 +7,9 @@ import pytest
 from astropy.io import fits
 from helpers.small_exposures import ANY, write_exposure, write_mdriztab
 from helpers.small_exposures import MDRIZTAB_ROWS as ROWS
-from snakedriz import settings
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import mdriztab
+from snakedriz.settings.astrodrizzle_parameters import AstroDrizzleParameters
 
 
 @pytest.fixture
@@ -159,4 +159,4 @@ def test_what_the_notebook_prints_can_be_overridden_and_is_recorded(table):
                 assert header.comments[keyword] == f"{name} ({origin})"
         lines = [f"snakedriz: {name} = {value} (configuration)" for name, value in sorted(overrides.items())]
         assert list(header.get("HISTORY", [])) == lines
-    assert set(said) <= set(settings.read_schema("config")["properties"]["drizzle"]["properties"])
+    assert set(said) <= set(AstroDrizzleParameters.__annotations__)

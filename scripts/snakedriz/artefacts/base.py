@@ -54,22 +54,6 @@ class Record(BaseModel):
     def _plain(cls, given: Any) -> Any:
         return plain(given)
 
-    # TRANSITION: until every room takes objects, parts can be read like the dicts they replace.
-    def __getitem__(self, key: str) -> Any:
-        return self.to_json()[key] if not hasattr(self, key) else getattr(self, key)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.to_json()
-
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: D102
-        return self[key] if key in self else default  # noqa: SIM401
-
-    def keys(self) -> Any:  # noqa: D102
-        return self.to_json().keys()
-
-    def items(self) -> Any:  # noqa: D102
-        return {key: self[key] for key in self.keys()}.items()
-
     def given(self) -> dict[str, Any]:
         """Return the fields that were given, by name, to make another record from; parts stay objects."""
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}

@@ -27,8 +27,6 @@ def header_cards(promotion: Promotion) -> list[Card]:
 
     For a pre-computed solution also the files it came from. What is not known is left out.
     """
-    if not isinstance(promotion, Promotion):  # TRANSITION: until products.final passes a Promotion
-        promotion = Promotion.parse(promotion, "promotion.json")
     chosen = next(row for row in promotion.candidates if row.candidate == promotion.winner)
     held_against = chosen.astrometry.absolute.catalog if chosen.astrometry else None
     name = (chosen.fit and chosen.fit.catalog) or held_against

@@ -19,8 +19,6 @@ def summary(astrometry: Astrometry | None) -> ErrorSummary | None:
 
 def header_cards(chosen: CandidateRow) -> list[Card]:
     """Return (keyword, value, comment) of a candidate's errors; what was not measured is left out."""
-    if not isinstance(chosen, CandidateRow):  # TRANSITION: until products.final passes a CandidateRow
-        chosen = CandidateRow.model_validate(chosen)
     cards: list[tuple[str, float | int | str | None, str]] = []
     if (shift := chosen.registration) is not None:
         cards += [

@@ -2,7 +2,6 @@
 
 from snakedriz.settings.configuration import KEEP, Configuration, check_output, kinds_of_fit, validate_config
 from snakedriz.settings.detectors import detector_settings, load_detectors
-from snakedriz.settings.json_schemas import SCHEMAS, check, read_schema
 from snakedriz.settings.named_solutions import CANDIDATES
 from snakedriz.settings.software import PACKAGES, software_versions
 from snakedriz.settings.switches import (
@@ -14,7 +13,7 @@ from snakedriz.settings.switches import (
 )  # fmt: skip
 
 __all__ = [
-    "CANDIDATES", "KEEP", "PACKAGES", "REFERENCE_VARIABLES", "SCHEMAS", "SWITCHES", "Configuration", "check",
-    "check_output", "detector_settings", "environment_switches", "kinds_of_fit", "load_detectors", "read_schema",
+    "CANDIDATES", "KEEP", "PACKAGES", "REFERENCE_VARIABLES", "SWITCHES", "Configuration",
+    "check_output", "detector_settings", "environment_switches", "kinds_of_fit", "load_detectors",
     "reference_directories", "reference_variable", "software_versions", "validate_config",
 ]  # fmt: skip
