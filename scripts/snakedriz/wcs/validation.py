@@ -10,6 +10,7 @@ import numpy as np
 from astropy.io import fits
 from stwcs.wcsutil.headerlet import Headerlet, HeaderletHDU
 
+from snakedriz import geometry
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import extension_name, science_extensions
 from snakedriz.fits_headers import keywords, wcsnames
@@ -252,13 +253,9 @@ def _parted(base: sky_positions.Points, moved: sky_positions.Points) -> dict[int
     first, *others = sorted(base)
     centre = base[first].mean(axis=0)
 
-    def plane(points: np.ndarray) -> np.ndarray:  # gnomonic projection
-        ra, dec = np.radians(points[:, 0] - centre[0]), np.radians(points[:, 1])
-        dec0 = np.radians(centre[1])
-        cos_c = np.sin(dec0) * np.sin(dec) + np.cos(dec0) * np.cos(dec) * np.cos(ra)
-        x = np.cos(dec) * np.sin(ra) / cos_c
-        y = (np.cos(dec0) * np.sin(dec) - np.sin(dec0) * np.cos(dec) * np.cos(ra)) / cos_c
-        return np.degrees(np.column_stack([x, y])) * 3.6e6  # mas
+    def plane(points: np.ndarray) -> np.ndarray:
+        xi, eta, _ = geometry.sky_to_plane(points[:, 0], points[:, 1], *centre)
+        return np.column_stack([xi, eta]) * 3.6e6  # mas
 
     def design(points: np.ndarray) -> np.ndarray:
         return np.column_stack([np.ones(len(points)), points / 1e5])
