@@ -12,12 +12,12 @@ class SnakedrizError(ValueError):
         What to do about it.
     """
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
+    def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason, remedy)
         self.reason, self.remedy = reason, remedy
 
     def __str__(self) -> str:
-        return f"{self.reason}; {self.remedy}" if self.remedy else self.reason
+        return f"{self.reason}; {self.remedy}"
 
 
 class NotApplicable(Exception):  # noqa: N818 - an outcome that is recorded, not an error

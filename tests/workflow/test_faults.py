@@ -83,14 +83,15 @@ def test_each_service_fails_in_its_own_words_and_works_again(sky, same, tmp_path
                 servers[key].fault = fault
         failed = fetch(tmp_path, {**broken, **limits})
         assert failed.returncode != 0
-        said = [line for line in failed.stderr.splitlines() if line.startswith("snakedriz: ")]
+        lines = failed.stderr.splitlines()
+        said = dict(zip(lines, [*lines[1:], ""], strict=True))  # each line, and the one after it
         for key, (_, words) in faults.items():
             name, files = NAMES[key]
-            own = [line for line in said if name in line]
+            own = [line for line in said if line.startswith("snakedriz: ") and name in line]
             assert own, (key, failed.stderr[-4000:])
             assert words in own[0]
             assert "asked: " in own[0]
-            assert "what to do: " in own[0]
+            assert said[own[0]].startswith("  what to do: ")
             assert list(tmp_path.glob(files)) == [], key
         assert SECRET not in failed.stdout + failed.stderr
         logs = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "config.yaml"]

@@ -77,7 +77,7 @@ def test_one_bad_association_fails_alone_and_is_listed_with_reason_and_remedy(sm
         assert reason in listed, listed
         assert remedy in listed, listed
         assert f"log:  results/{BAD}/logs/" in listed
-        assert "same command again" in listed
+        assert "Fix the problem and run again" in listed
         for good in ("jdemo1010", "jgood0010"):
             assert (tmp_path / f"results/{good}/final/manifest.tsv").exists(), done.tail
         assert "Traceback" not in done.output

@@ -36,14 +36,14 @@ def test_what_is_printed_or_logged_is_in_the_log(snakemake, tmp_path, capsys):
     assert (record(tmp_path)["outcome"], record(tmp_path)["requested"]["mem_mb"]) == ("ok", 500)
 
 
-def test_an_error_has_its_reason_and_remedy_in_the_record_and_one_line_on_the_terminal(snakemake, tmp_path, capsys):
+def test_an_error_has_its_reason_and_remedy_in_the_record_and_a_few_lines_on_the_terminal(snakemake, tmp_path, capsys):
     with pytest.raises(SystemExit), job(snakemake, hide=["hunter2"]):
         raise SnakedrizError("x.fits: truncated; hunter2", "fetch the file again")
     found = record(tmp_path)
     assert (found["outcome"], found["reason"], found["remedy"]) == (
         "failed", "x.fits: truncated; ...", "fetch the file again",
     )  # fmt: skip
-    assert capsys.readouterr().err == "\nsnakedriz: ja: x.fits: truncated; ...; fetch the file again\n\n"
+    assert capsys.readouterr().err == "\nsnakedriz: ja: x.fits: truncated; ...\n  what to do: fetch the file again\n\n"
     assert "hunter2" not in (tmp_path / "ja/logs/fit.log").read_text()
 
 

@@ -50,6 +50,7 @@ def job(snakemake: Any, hide: Collection[str] = ()) -> Iterator[TextIO]:
     `snakedriz.workflow.run_summary`).
     """
     association = snakemake.wildcards.get("asn", "")
+    what = association or snakemake.rule
     terminal: Any = _Without(sys.stderr, hide) if hide else sys.stderr
     record = _Record(snakemake, association, hide)
     record.write("running")
@@ -61,15 +62,15 @@ def job(snakemake: Any, hide: Collection[str] = ()) -> Iterator[TextIO]:
                 yield log
         except SnakedrizError as error:
             traceback.print_exc(file=log)
-            print(f"\nsnakedriz: {association}: {error}\n", file=terminal)
-            record.write("failed", error.reason, error.remedy or "repair or replace the file it names")
+            print(f"\nsnakedriz: {what}: {error.reason}\n  what to do: {error.remedy}\n", file=terminal)
+            record.write("failed", error.reason, error.remedy)
             raise SystemExit(1) from None
         except Exception as error:
             traceback.print_exc(file=log)
             said = f"{type(error).__name__}: {error}"
             print(
-                f"\nsnakedriz: {association}: rule {snakemake.rule} stopped on an unexpected error: {said}"
-                f"\n(the traceback is in {snakemake.log[0]})\n",
+                f"\nsnakedriz: {what}: rule {snakemake.rule} stopped on an unexpected error: {said}"
+                f"\n  what to do: see the traceback in {snakemake.log[0]}\n",
                 file=terminal,
             )
             remedy = "Unexpected error: the traceback is in the log; check the files it names, else report it"

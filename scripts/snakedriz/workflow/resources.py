@@ -116,8 +116,8 @@ def request(rule: str, quantity: Quantity, size: float, attempt: int = 1) -> int
     """
     if rule not in ESTIMATES:
         raise SnakedrizError(
-            f"rule {rule}: no estimate of its memory, time and disk space; add one to "
-            "snakedriz.workflow.resources.ESTIMATES, above what its benchmark shows"
+            f"rule {rule}: there is no estimate of its memory, time and disk space",
+            "add one to snakedriz.workflow.resources.ESTIMATES, above what its benchmark shows",
         )
     estimate = ESTIMATES[rule]
     if quantity == "disk_mb":
