@@ -135,7 +135,7 @@ def test_one_usable_exposure_is_enough_and_says_the_number_of_images(folder):
     assert found.outcome == "process"
     assert [entry.used for entry in found.exposures] == [False, True]
     assert found.drizzle.parameters["final_scale"] == pytest.approx(0.03)  # the row for one image
-    assert found.reference_files["IDCTAB"][0]["exposures"] == ["jb"]
+    assert found.reference_files["IDCTAB"][0].exposures == ["jb"]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_reference_files_not_found(folder):
     with pytest.raises(SnakedrizError, match=r"the folder of jref\$ is not known"):
         folder.build(references={})
     write_exposure(folder.path / "other" / "a_idc.fits")
-    assert folder.build(references={}, environ={"jref": "other/"}).reference_files["IDCTAB"][0]["path"] == (
+    assert folder.build(references={}, environ={"jref": "other/"}).reference_files["IDCTAB"][0].path == (
         "other/a_idc.fits"
     )
 
@@ -231,7 +231,7 @@ def test_distortion_files_that_are_named_are_needed(folder):
     with pytest.raises(SnakedrizError, match=r"NPOLFILE = jref\$n_npl\.fits"):
         folder.build()
     write_exposure(folder.path / "ref" / "n_npl.fits")
-    assert folder.build().reference_files["NPOLFILE"][0]["exposures"] == ["jb"]
+    assert folder.build().reference_files["NPOLFILE"][0].exposures == ["jb"]
     folder.exposure("jb", {"IDCTAB": "N/A"})
     with pytest.raises(SnakedrizError, match="IDCTAB names no file"):
         folder.build()
