@@ -14,7 +14,7 @@ from snakedriz.artefacts.verification import Verification
 from snakedriz.detection import sources as sources_
 from snakedriz.files import write_table
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("snakedriz.sources")
 
 
 def main(snakemake: Any) -> None:

@@ -9,8 +9,9 @@ from helpers.fit_simulator import Scene, start_from_default, trial
 from snakedriz.simulate import simulate_visit
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(autouse=True)
 def _quiet():
+    """Without what tweakwcs says of every fit; of each test by itself, other rooms test logging."""
     logging.disable(logging.INFO)
     yield
     logging.disable(logging.NOTSET)
