@@ -1,6 +1,6 @@
-"""The image: built for real, twice, and the demo in it with no network and a read-only root.
+"""The image: built for real, and the demo in it with no network and a read-only root.
 
-Run with `pytest -m container`; needs root, Debian's buildah, podman, debootstrap and runc, and what apt and pip reach.
+Run with `pytest -m container`, and once more from scratch with `-m 'container and slow'`; needs root, Debian's buildah, podman, debootstrap and runc, and what apt and pip reach.
 """
 
 import importlib.metadata
@@ -49,6 +49,7 @@ def folder(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_two_builds_from_scratch_have_the_same_id(builder, image):
     again = builder.build("b")
     size = int(builder.inspect("a", "{{.Size}}"))
