@@ -1,6 +1,7 @@
 """The image: built for real, and the demo in it with no network and a read-only root.
 
-Run with `pytest -m container`, and once more from scratch with `-m 'container and slow'`; needs root, Debian's buildah, podman, debootstrap and runc, and what apt and pip reach.
+Run with `pytest -m container`, or without the second build with `-m 'container and not slow'`; needs root, Debian's
+buildah, podman, debootstrap and runc, and what apt and pip reach.
 """
 
 import importlib.metadata
