@@ -28,6 +28,7 @@ from snakedriz.drizzle.drizzle_input import DrizzleInput
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
 from snakedriz.files import whole
+from snakedriz.fits_headers.rootnames import ExposureKey
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def drizzle(
     SnakedrizError
         If AstroDrizzle fails or does not write what it should.
     """
-    stem = output.product.name.rpartition("_")[0]
+    stem = ExposureKey.parse(output.product.name).rootname
     with tempfile.TemporaryDirectory(prefix="snakedriz-", dir=temporary_directory) as name:
         scratch = Path(name)
         _copy_exposures(exposures, parameters, reuse, scratch)
