@@ -65,9 +65,9 @@ rule named_solution:
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
     log:
-        f"{OUT}/{{asn}}/logs/{{candidate}}_solution.log",
+        f"{OUT}/{{asn}}/logs/named_solution_{{candidate}}.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/{{candidate}}_solution.tsv"
+        f"{OUT}/{{asn}}/benchmarks/named_solution_{{candidate}}.tsv"
     wildcard_constraints:
         candidate="|".join(PLAN.config["alternatives"]) or "(?!)",
     conda:

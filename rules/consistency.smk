@@ -9,9 +9,9 @@ rule consistency_of_visit:
         report=f"{OUT}/visits/{{visit}}/consistency_{{state}}.json",
         table=f"{OUT}/visits/{{visit}}/consistency_{{state}}.ecsv",
     log:
-        f"{OUT}/visits/{{visit}}/logs/consistency_{{state}}.log",
+        f"{OUT}/visits/{{visit}}/logs/consistency_of_visit_{{state}}.log",
     benchmark:
-        f"{OUT}/visits/{{visit}}/benchmarks/consistency_{{state}}.tsv"
+        f"{OUT}/visits/{{visit}}/benchmarks/consistency_of_visit_{{state}}.tsv"
     wildcard_constraints:
         state="inputs|final",
     conda:

@@ -19,9 +19,9 @@ rule candidate_product:
         singles=SINGLES if PLAN.keeps("all") else temp(SINGLES),
         crmask=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_{{product}}_crmask.fits",
     log:
-        f"{OUT}/{{asn}}/logs/drizzle_{{candidate}}_{{product}}.log",
+        f"{OUT}/{{asn}}/logs/candidate_product_{{candidate}}_{{product}}.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/drizzle_{{candidate}}_{{product}}.tsv"
+        f"{OUT}/{{asn}}/benchmarks/candidate_product_{{candidate}}_{{product}}.tsv"
     conda:
         "../envs/snakedriz.yaml"
     # Nothing else of an association can run beside its default drizzle; later ones share the machine.
@@ -48,9 +48,9 @@ rule candidate_exposure:
     output:
         exposure=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{root}}_{{kind}}.fits",
     log:
-        f"{OUT}/{{asn}}/logs/exposure_{{candidate}}_{{root}}_{{kind}}.log",
+        f"{OUT}/{{asn}}/logs/candidate_exposure_{{candidate}}_{{root}}_{{kind}}.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/exposure_{{candidate}}_{{root}}_{{kind}}.tsv"
+        f"{OUT}/{{asn}}/benchmarks/candidate_exposure_{{candidate}}_{{root}}_{{kind}}.tsv"
     conda:
         "../envs/snakedriz.yaml"
     resources:

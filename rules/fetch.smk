@@ -128,9 +128,9 @@ else:
         output:
             f"{OUT}/missing/{{file}}",
         log:
-            f"{OUT}/logs/missing_{{file}}.log",
+            f"{OUT}/logs/missing_file_{{file}}.log",
         benchmark:
-            f"{OUT}/benchmarks/missing_{{file}}.tsv"
+            f"{OUT}/benchmarks/missing_file_{{file}}.tsv"
         # Never makes its output: says which file is missing and what to put there.
         localrule: True
         conda:

@@ -25,9 +25,9 @@ rule picture_of_candidates:
         blink=f"{OUT}/{{asn}}/pictures/{{first}}_vs_{{second}}.gif",
         comparison=f"{OUT}/{{asn}}/pictures/{{first}}_vs_{{second}}.json",
     log:
-        f"{OUT}/{{asn}}/logs/picture_{{first}}_vs_{{second}}.log",
+        f"{OUT}/{{asn}}/logs/picture_of_candidates_{{first}}_vs_{{second}}.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/picture_{{first}}_vs_{{second}}.tsv"
+        f"{OUT}/{{asn}}/benchmarks/picture_of_candidates_{{first}}_vs_{{second}}.tsv"
     conda:
         "../envs/snakedriz.yaml"
     resources:
@@ -58,9 +58,9 @@ rule picture_of_associations:
         blink=f"{OUT}/pictures/{{asn1}}_vs_{{asn2}}_{{candidate}}.gif",
         comparison=f"{OUT}/pictures/{{asn1}}_vs_{{asn2}}_{{candidate}}.json",
     log:
-        f"{OUT}/pictures/logs/{{asn1}}_vs_{{asn2}}_{{candidate}}.log",
+        f"{OUT}/pictures/logs/picture_of_associations_{{asn1}}_vs_{{asn2}}_{{candidate}}.log",
     benchmark:
-        f"{OUT}/pictures/benchmarks/{{asn1}}_vs_{{asn2}}_{{candidate}}.tsv"
+        f"{OUT}/pictures/benchmarks/picture_of_associations_{{asn1}}_vs_{{asn2}}_{{candidate}}.tsv"
     conda:
         "../envs/snakedriz.yaml"
     resources:

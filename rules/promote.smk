@@ -37,9 +37,9 @@ rule final_product:
         product=f"{OUT}/{{asn}}/final/{{name}}_{{product}}.fits",
         crmask=f"{OUT}/{{asn}}/masks/{{name}}_{{product}}_crmask.fits",
     log:
-        f"{OUT}/{{asn}}/logs/final_{{name}}_{{product}}.log",
+        f"{OUT}/{{asn}}/logs/final_product_{{name}}_{{product}}.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/final_{{name}}_{{product}}.tsv"
+        f"{OUT}/{{asn}}/benchmarks/final_product_{{name}}_{{product}}.tsv"
     conda:
         "../envs/snakedriz.yaml"
     threads: 1
@@ -66,9 +66,9 @@ rule final_exposure:
         exposure=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}.fits",
         headerlet=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}_hlet.fits",
     log:
-        f"{OUT}/{{asn}}/logs/final_{{root}}_{{kind}}.log",
+        f"{OUT}/{{asn}}/logs/final_exposure_{{root}}_{{kind}}.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/final_{{root}}_{{kind}}.tsv"
+        f"{OUT}/{{asn}}/benchmarks/final_exposure_{{root}}_{{kind}}.tsv"
     conda:
         "../envs/snakedriz.yaml"
     resources:

@@ -23,9 +23,9 @@ rule snapshot_of_association:
     output:
         archive=f"{OUT}/{{asn}}/{{asn}}_snapshot.tar",
     log:
-        f"{OUT}/{{asn}}/logs/snapshot.log",
+        f"{OUT}/{{asn}}/logs/snapshot_of_association.log",
     benchmark:
-        f"{OUT}/{{asn}}/benchmarks/snapshot.tsv"
+        f"{OUT}/{{asn}}/benchmarks/snapshot_of_association.tsv"
     conda:
         "../envs/snakedriz.yaml"
     resources:

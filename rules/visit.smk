@@ -11,9 +11,9 @@ rule visit_fit:
     output:
         fit=f"{OUT}/visits/{{visit}}/{{catalog}}_{{geometry}}.json",
     log:
-        f"{OUT}/visits/{{visit}}/logs/{{catalog}}_{{geometry}}.log",
+        f"{OUT}/visits/{{visit}}/logs/visit_fit_{{catalog}}_{{geometry}}.log",
     benchmark:
-        f"{OUT}/visits/{{visit}}/benchmarks/{{catalog}}_{{geometry}}.tsv"
+        f"{OUT}/visits/{{visit}}/benchmarks/visit_fit_{{catalog}}_{{geometry}}.tsv"
     priority: 50
     conda:
         "../envs/snakedriz.yaml"

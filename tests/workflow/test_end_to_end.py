@@ -186,7 +186,7 @@ def test_a_killed_run_leaves_inputs_whole_and_the_next_one_completes(finished, t
         workflow.command(target), cwd=tmp_path, env=workflow.environment(), stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    log = tmp_path / "results/jdemo1010/logs/drizzle_default_drc.log"
+    log = tmp_path / "results/jdemo1010/logs/candidate_product_default_drc.log"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (log.exists() and "Separate Drizzle" in log.read_text()):
         time.sleep(0.2)

@@ -72,7 +72,7 @@ def test_memory_of_the_whole_family_counts_where_it_was_larger(tmp_path):
 def test_a_failure_and_a_killed_job_are_listed_with_reason_and_remedy(tmp_path):
     found = [
         record(tmp_path, "inventory", outcome="failed", reason="x.fits: truncated", remedy="fetch the file again"),
-        record(tmp_path, "drizzle_default_drc", outcome="running", association="jb"),
+        record(tmp_path, "candidate_product_default_drc", outcome="running", association="jb"),
         record(tmp_path, "manifest", association="jc"),
     ]
     text = run_summary.summary(found)
