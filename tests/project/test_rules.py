@@ -23,7 +23,7 @@ def test_there_are_rules():
 @pytest.mark.parametrize("rule", sorted(name for name, text in RULES.items() if "script:" in text))
 def test_log_benchmark_and_script_are_called_after_their_rule(rule):
     text = RULES[rule]
-    names = re.findall(r'"[^"]*(?:logs|benchmarks)/([^"/]+)"', text)
+    names = re.findall(r'"[^"]*\b(?:logs|benchmarks)/([^"/]+)"', text)
     assert all(name.startswith(rule) for name in names), names
     (script,) = re.findall(r"scripts/(\w+)\.py", text)
     assert (ROOT / f"scripts/{script}.py").is_file()
