@@ -1,9 +1,9 @@
 """Time and memory of a dry run, and of a run with nothing to do, with many associations of 4 exposures.
 
-    python tests/benchmarks/thousand_associations.py --work DIR [--count 1000]
+    PYTHONPATH=scripts python tests/benchmarks/thousand_associations.py --work DIR [--count 1000]
 
 Exposures are header-only; the finished state is written by Snakemake's own code (see `many_associations.finish`).
-Limits for 1,000: a dry run 60 s and 2 GB, a run with nothing to do 90 s.
+Limits for 1,000: the plan (`-n -q`) 60 s and 2 GB, a run with nothing to do 90 s.
 """
 
 from __future__ import annotations
