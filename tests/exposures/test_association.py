@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from helpers.small_exposures import write_exposure, write_raw, write_table
 from snakedriz.errors import SnakedrizError
@@ -202,18 +200,6 @@ def test_headerlets_by_destim(tmp_path):
     touch(tmp_path, "empty_hlet.fits")
     found = association.headerlets_for(tmp_path, ["ja"])
     assert found == [str(tmp_path / "deep" / "ja_flt_hlet.fits"), str(tmp_path / "x_hlet.fits")]
-
-
-def test_a_thousand_tables_are_listed_in_two_seconds(tmp_path):
-    rows = [(f"J{'0' * 7}{n}", "EXP-DTH") for n in range(4)]
-    content = write_table(tmp_path / "template", [*rows, ("JPROD", "PROD-DTH")]).read_bytes()
-    data = tmp_path / "data"
-    data.mkdir()
-    for n in range(1000):
-        (data / f"j{n:05d}010_asn.fits").write_bytes(content)
-    start = time.perf_counter()
-    assert len(association.list_associations(association.FileIndex(data))) == 1000
-    assert time.perf_counter() - start < 2.0
 
 
 def test_the_quick_reader_agrees_with_astropy_on_a_written_table(small_visit):

@@ -53,7 +53,8 @@ def test_the_contract():
 
 
 def test_the_demo_configuration_is_valid():
-    settings.validate_config(yaml.safe_load((ROOT / "config" / "demo.yaml").read_text()))
+    found = settings.validate_config(yaml.safe_load((ROOT / "config" / "demo.yaml").read_text()))
+    assert [catalog.name for catalog in found.catalogs] == ["GAIAeDR3"]
 
 
 @pytest.mark.parametrize(
