@@ -2,8 +2,7 @@
 
 import numpy as np
 from astropy.io import fits
-from helpers.real_headers import MICROARCSEC
-from helpers.sky import corners, offset_mas, true_corners
+from helpers.sky import MICROARCSEC, corners, offset_mas, true_corners
 from snakedriz.candidates import default
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey

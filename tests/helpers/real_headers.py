@@ -12,8 +12,7 @@ from stwcs.wcsutil import HSTWCS
 from stwcs.wcsutil.headerlet import Headerlet, HeaderletHDU
 
 from helpers.shared_data import shared
-
-MICROARCSEC = 1.0 / 3.6e9  # deg
+from helpers.sky import MICROARCSEC
 
 
 def copy_of(name, tmp_path, as_name=""):

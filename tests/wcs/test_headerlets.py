@@ -5,9 +5,8 @@ import copy
 import numpy as np
 import pytest
 from astropy.io import fits
-from helpers.real_headers import MICROARCSEC
 from helpers.shared_data import shared
-from helpers.sky import corners
+from helpers.sky import MICROARCSEC, corners
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.wcs import headerlets
 
