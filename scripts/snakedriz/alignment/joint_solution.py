@@ -1,0 +1,549 @@
+"""The joint solution: corrections of all exposures and positions of all stars, in one robust least-squares problem.
+
+Unknown are one linear correction for the visit, one for each guide-star lock, one for each exposure, and where the
+stars are. Known are measured positions with their errors, catalogue positions with their covariance, and how far a
+telescope's pointing, roll and scale can be off: priors with a width, which hold what the stars leave open. So no number
+of stars switches the geometry, and exposures that share no star are held by the catalogue and the prior.
+
+Residuals that are not Gaussian are met by three things. A measurement is either good or one of a few outliers, and
+counts by the probability that it is good. Every exposure has an additive error, the floor, which is estimated from its
+residuals with what is usual of such detectors as a start; where there are few residuals, errors are averaged over what
+the floor may be. The distortion model is wrong by a smooth field, alike in all exposures, which is part of every
+difference from the catalogue (`snakedriz.alignment.joint_errors`).
+
+Stars are eliminated from the normal equations (star by star a 2 x 2 matrix), so that only corrections are left. The
+scheme is that of block adjustments in astrometry (Eichhorn & Williams 1963, AJ 68, 221).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+#: Coefficients of roll, scale and skew are displacements (px) so far from the middle (px): numbers of one size.
+LEVER = 1000.0
+#: Share of the measurements that are expected to be wrong (a blend, a cosmic ray, another star), and how far (px).
+OUTLIERS, OUTLIER_PX = 0.02, 1.0
+_ROUNDS = 60
+#: Degrees of freedom of the prior of an exposure's own correction: wide tails, since some exposures lost their guide star.
+_PRIOR_TAIL = 2.0
+#: What is usual of a floor counts as so many residuals; what is usual of the distortion as so many stars.
+_FLOOR_COUNTS, _DISTORTION_COUNTS = 2.0, 8.0
+#: Floors and distortions are sought between these.
+_LEAST_PX, _MOST_PX = 0.001, 5.0
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Standard deviations of a correction: shift per axis (px), roll (rad), scale."""
+
+    shift: float
+    roll: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Priors:
+    """How far corrections can be off, and how large errors usually are that nobody quotes.
+
+    Attributes
+    ----------
+    visit, lock, exposure : Widths
+        Common to the visit; of one guide-star lock about it; of an exposure about its lock.
+    skew : float
+        Of the two terms of skew, common to the visit.
+    floor : float
+        Usual additive error of a measured position, px per axis.
+    distortion, length : float
+        Root mean square of the residual distortion (px per axis), and how far it is correlated (px).
+    """
+
+    visit: Widths
+    lock: Widths
+    exposure: Widths
+    skew: float
+    floor: float
+    distortion: float
+    length: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measured positions, n of them: exposure and star (indices), place in the plane (px), error per axis (px)."""
+
+    exposure: NDArray[np.intp]
+    star: NDArray[np.intp]
+    uv: Array
+    error: Array
+
+
+@dataclass(frozen=True)
+class Known:
+    """Stars whose positions a catalogue gives, each at most once: index, place (px), covariance (k, 2, 2) in px^2."""
+
+    star: NDArray[np.intp]
+    uv: Array
+    covariance: Array
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the unknowns are.
+
+    Attributes
+    ----------
+    centres : array, shape (exposures, 2)
+        Middles of the exposures (px).
+    lock : integer array
+        Guide-star lock of each exposure.
+    geometry : {"shift", "rshift", "rscale", "general"}
+        Of the visit's correction.
+    relative : {"shift", "rscale"}
+        Of the corrections of exposures among themselves.
+    """
+
+    centres: Array
+    lock: NDArray[np.intp]
+    geometry: str
+    relative: str = "rscale"
+
+    TERMS = {"shift": 2, "rshift": 3, "rscale": 4, "general": 6}  # noqa: RUF012
+
+    @property
+    def exposures(self) -> int:
+        """Number of exposures."""
+        return len(self.centres)
+
+    @property
+    def locks(self) -> int:
+        """Number of locks with unknowns of their own; a single one is the visit itself."""
+        number = int(self.lock.max()) + 1
+        return number if number > 1 else 0
+
+    @property
+    def blocks(self) -> list[tuple[int, int, Array]]:
+        """First column, number of columns and middle (px) of each correction: the visit's, locks', exposures'."""
+        own = self.TERMS[self.relative]
+        sizes = [(self.TERMS[self.geometry], self.centres.mean(axis=0))]
+        sizes += [(own, self.centres[self.lock == k].mean(axis=0)) for k in range(self.locks)]
+        sizes += [(own, centre) for centre in self.centres]
+        first = np.concatenate([[0], np.cumsum([size for size, _ in sizes])])
+        return [(int(start), size, centre) for start, (size, centre) in zip(first, sizes, strict=False)]
+
+    def of_exposure(self, index: int) -> list[tuple[int, int, Array]]:
+        """Return the blocks that move an exposure."""
+        every = self.blocks
+        lock = [every[1 + int(self.lock[index])]] if self.locks else []
+        return [every[0], *lock, every[1 + self.locks + index]]
+
+    @property
+    def size(self) -> int:
+        """Number of unknowns."""
+        start, size, _ = self.blocks[-1]
+        return start + size
+
+    def rows(self, index: int, points: Array) -> Array:
+        """Derivatives of positions (n, 2) of an exposure by all unknowns, shape (n, 2, unknowns)."""
+        out = np.zeros((len(points), 2, self.size))
+        for start, size, centre in self.of_exposure(index):
+            out[:, :, start : start + size] = terms(points - centre, size)
+        return out
+
+    def correction(self, unknowns: Array, index: int) -> tuple[Array, Array]:
+        """Matrix and shift of an exposure's correction: position = matrix @ measured + shift."""
+        corners = np.array([[0.0, 0.0], [LEVER, 0.0], [0.0, LEVER]])
+        moved = corners + self.rows(index, corners) @ unknowns
+        matrix = np.column_stack([(moved[1] - moved[0]) / LEVER, (moved[2] - moved[0]) / LEVER])
+        return matrix, moved[0]
+
+
+def terms(offset: Array, size: int) -> Array:
+    """Derivatives of positions at offsets (n, 2) from a correction's middle (px) by its coefficients, (n, 2, size).
+
+    Coefficients: shift in x and y, roll, scale (x and y grow alike), two terms of skew; all but the shift in px at
+    `LEVER` from the middle.
+    """
+    x, y = offset.T / LEVER
+    one, zero = np.ones(len(x)), np.zeros(len(x))
+    every = np.array([[one, zero, -y, x, x, y], [zero, one, x, y, -y, x]])
+    return np.asarray(np.moveaxis(every, 2, 0)[:, :, :size])
+
+
+@dataclass
+class JointSolution:
+    """What was found; with `errors` (`snakedriz.alignment.joint_errors`) what it is worth.
+
+    Attributes
+    ----------
+    layout : Layout
+    unknowns : array
+        Coefficients of the corrections.
+    floor : array, one per exposure
+        Additive error of measured positions, px per axis.
+    distortion : float
+        Root mean square of the residual distortion, px per axis.
+    good, good_rows : arrays
+        Probability of each measured position, and of each catalogue row, that it is no outlier.
+    stars : array, shape (m, 2)
+        Positions of the stars (px); NaN for those that nothing was measured of.
+    freedom : float
+        Degrees of freedom of the residuals.
+    adjustment : Adjustment
+        What it was solved with.
+    """
+
+    layout: Layout
+    unknowns: Array
+    floor: Array
+    distortion: float
+    good: Array
+    good_rows: Array
+    stars: Array
+    freedom: float
+    adjustment: Adjustment = field(repr=False)
+
+    def correction(self, index: int) -> tuple[Array, Array]:
+        """Matrix and shift of an exposure's correction."""
+        return self.layout.correction(self.unknowns, index)
+
+
+class System:
+    """The normal equations of the corrections, the stars eliminated, for given errors and weights.
+
+    Everything is relative to a first guess of each star's position, which keeps small differences exact.
+    """
+
+    def __init__(
+        self, layout: Layout, measured: Measured, known: Known, stars: int, start: Array, priors: Priors
+    ) -> None:
+        from scipy.sparse import csr_matrix
+
+        self.layout, self.measured, self.known, self.priors, self.number = layout, measured, known, priors, stars
+        n = len(measured.star)
+        design = _design(layout, measured)
+        self.design = design
+        first = _first_guess(measured, known, (design @ start).reshape(n, 2), stars)
+        self.first = first
+        self.seen = measured.uv - first[measured.star]
+        self.offset = known.uv - first[known.star]
+        gather = np.repeat(2 * measured.star, 2) + np.tile([0, 1], n)
+        self.gather: Any = csr_matrix((np.ones(2 * n), (gather, np.arange(2 * n))), shape=(2 * stars, 2 * n))
+
+    def solve(self, weight: Array, inverse: Array, prior: Array) -> Solved:
+        """Solve for the corrections.
+
+        Parameters
+        ----------
+        weight : array, shape (n,)
+            Of measured positions, 1/px^2.
+        inverse : array, shape (k, 2, 2)
+            Of catalogue rows, 1/px^2.
+        prior : array
+            Weights of the unknowns' priors, which are nought with a width.
+        """
+        from scipy.sparse import bsr_matrix
+
+        hessian = np.zeros((self.number, 2, 2))
+        total = np.bincount(self.measured.star, weight, minlength=self.number)
+        hessian[:, 0, 0] += total
+        hessian[:, 1, 1] += total
+        hessian[self.known.star] += inverse
+        used = hessian[:, 0, 0] > 0
+        back = np.zeros_like(hessian)
+        back[used] = np.linalg.inv(hessian[used])
+        right = np.zeros((self.number, 2))
+        for axis in (0, 1):
+            right[:, axis] = np.bincount(self.measured.star, weight * self.seen[:, axis], minlength=self.number)
+        right[self.known.star] += np.einsum("kij,kj->ki", inverse, self.offset)
+        both = np.repeat(weight, 2)
+        weighted = self.design.multiply(both[:, None]).tocsr()
+        sums = (self.gather @ weighted).tocsr()
+        blocks = bsr_matrix((back, np.arange(self.number), np.arange(self.number + 1)), shape=(2 * self.number,) * 2)
+        eliminated = (blocks @ sums).tocsr()
+        normal = np.asarray((self.design.T @ weighted - sums.T @ eliminated).toarray()) + np.diag(prior)
+        vector = -(weighted.T @ self.seen.ravel() - eliminated.T @ right.ravel())
+        unknowns = np.linalg.solve(normal, np.asarray(vector).ravel())
+        moved = self.seen + (self.design @ unknowns).reshape(-1, 2)
+        pulled = right + (sums @ unknowns).reshape(-1, 2)
+        stars = np.einsum("sij,sj->si", back, pulled)
+        return Solved(
+            unknowns, normal, stars, back, used, moved - stars[self.measured.star],
+            self.offset - stars[self.known.star], eliminated,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Solved:
+    """One solution of a `System`: unknowns, their normal matrix, stars (from the first guess), residuals.
+
+    `back` are the inverses of the stars' own 2 x 2 matrices, `used` which of them have one, `eliminated` those times the
+    stars' sums of weighted derivatives.
+    """
+
+    unknowns: Array
+    normal: Array
+    stars: Array
+    back: Array
+    used: NDArray[np.bool_]
+    residual: Array
+    row_residual: Array
+    eliminated: Any
+
+
+def _design(layout: Layout, measured: Measured) -> Any:
+    """Derivatives of all measured coordinates (rows: x and y of each) by the unknowns, sparse."""
+    from scipy.sparse import coo_matrix
+
+    rows, columns, values = [], [], []
+    for index in range(layout.exposures):
+        mine = np.flatnonzero(measured.exposure == index)
+        for start, size, centre in layout.of_exposure(index):
+            value = terms(measured.uv[mine] - centre, size)
+            row = np.broadcast_to((2 * mine[:, None] + [0, 1])[:, :, None], value.shape)
+            column = np.broadcast_to(np.arange(start, start + size), value.shape)
+            for kept, part in ((rows, row), (columns, column), (values, value)):
+                kept.append(part.ravel())
+    shape = (2 * len(measured.star), layout.size)
+    return coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape).tocsr()
+
+
+def _first_guess(measured: Measured, known: Known, moved: Array, stars: int) -> Array:
+    """Mean position of each star under the first corrections, or the catalogue's."""
+    at = measured.uv + moved
+    number = np.bincount(measured.star, minlength=stars)
+    total = np.column_stack([np.bincount(measured.star, axis, minlength=stars) for axis in at.T])
+    first = total / np.maximum(number, 1)[:, None]
+    first[known.star] = np.where(number[known.star, None] > 0, first[known.star], known.uv)
+    return np.asarray(first)
+
+
+def prior_widths(layout: Layout, priors: Priors) -> Array:
+    """Standard deviations of all unknowns, px (shift) or px at `LEVER`."""
+
+    def block(widths: Widths, size: int) -> list[float]:
+        turned = [widths.roll * LEVER, widths.scale * LEVER, priors.skew * LEVER, priors.skew * LEVER]
+        return [widths.shift, widths.shift, *turned][:size]
+
+    kinds = [priors.visit, *[priors.lock] * layout.locks, *[priors.exposure] * layout.exposures]
+    return np.array(
+        [width for kind, (_, size, _) in zip(kinds, layout.blocks, strict=True) for width in block(kind, size)]
+    )
+
+
+def _prior_weights(layout: Layout, widths: Array, unknowns: Array) -> Array:
+    """Weights of the priors: the visit's Gaussian, those of locks and exposures Student's t (shift, roll and scale apart)."""
+    weight = widths**-2.0
+    for start, size, _ in layout.blocks[1:]:
+        for part in ([0, 1], *([i] for i in range(2, size))):
+            own = np.asarray(part) + start
+            square = float(((unknowns[own] / widths[own]) ** 2).sum())
+            weight[own] *= (_PRIOR_TAIL + len(part)) / (_PRIOR_TAIL + square)
+    return weight
+
+
+def _probability_good(square: Array, variance: Array) -> Array:
+    """Probability that a residual is no outlier; `square` its squared length, `variance` per axis, px^2."""
+    wide = variance + OUTLIER_PX**2
+    odds = np.log(OUTLIERS / (1 - OUTLIERS)) + np.log(variance / wide) + square / 2 * (1 / variance - 1 / wide)
+    # Never nothing: a star all of whose measurements are outliers still has a place.
+    return np.asarray(1.0 / (1.0 + np.exp(np.clip(odds, -50, 12))))
+
+
+class Adjustment:
+    """The way to the solution: weights, floors and unknowns in turn until nothing moves."""
+
+    def __init__(self, system: System, start: Array) -> None:
+        self.system, self.unknowns = system, start
+        layout, priors = system.layout, system.priors
+        self.widths = prior_widths(layout, priors)
+        self.good = np.ones(len(system.measured.star))
+        self.good_rows = np.ones(len(system.known.star))
+        self.distortion = priors.distortion
+        self.floor = np.full(layout.exposures, priors.floor)
+        self.solved: Solved | None = None
+        # Alone in its star, a measurement has nothing to be held against, and an outlier cannot be told.
+        self.identity = np.eye(2)
+
+    def variance(self, factor: float = 1.0) -> Array:
+        """Variance per axis of measured positions (px^2), the floors times a factor."""
+        measured = self.system.measured
+        return np.asarray(measured.error**2 + (factor * self.floor[measured.exposure]) ** 2)
+
+    def covariance(self, factor: float = 1.0) -> Array:
+        """Covariance of catalogue rows with the residual distortion, px^2."""
+        return np.asarray(self.system.known.covariance + (factor * self.distortion) ** 2 * self.identity)
+
+    def solve(self, factor: float = 1.0, distortion_factor: float = 1.0) -> Solved:
+        """Solve with the present weights."""
+        prior = _prior_weights(self.system.layout, self.widths, self.unknowns)
+        weight = self.good / self.variance(factor)
+        inverse = np.linalg.inv(self.covariance(distortion_factor)) if len(self.good_rows) else np.empty((0, 2, 2))
+        return self.system.solve(weight, self.good_rows[:, None, None] * inverse, prior)
+
+    def start_robustly(self) -> None:
+        """Let the scatter of the first residuals, whatever it comes from, be the first floor."""
+        known, measured = self.system.known, self.system.measured
+        moved = self.system.seen + (self.system.design @ self.unknowns).reshape(-1, 2)
+        place = np.zeros((self.system.number, 2))
+        count = np.bincount(measured.star, minlength=self.system.number)
+        for axis in (0, 1):
+            place[:, axis] = np.bincount(measured.star, moved[:, axis], minlength=self.system.number)
+        place /= np.maximum(count, 1)[:, None]
+        place[known.star] = self.system.offset
+        in_catalog = np.zeros(self.system.number, bool)
+        in_catalog[known.star] = True
+        telling = (count[measured.star] > 1) | in_catalog[measured.star]
+        away = np.hypot(*(moved - place[measured.star])[telling].T)
+        scatter = float(np.median(away)) / 1.1774 if len(away) else 0.0
+        self.floor = np.maximum(self.floor, scatter)
+        self.distortion = max(self.distortion, scatter)
+
+    def weigh(self) -> None:
+        """Weigh measurements and rows by the probability that they are good, each against the rest of its star."""
+        solved, measured, known = self.solved, self.system.measured, self.system.known
+        assert solved is not None
+        variance = self.variance()
+        weight = self.good / variance
+        share = weight * solved.back[measured.star].trace(axis1=1, axis2=2) / 2
+        rest = np.maximum(1.0 - share, 1e-6)
+        # Left out of its star's position, a residual is larger by 1/rest, and its variance by as much.
+        square = (solved.residual**2).sum(axis=1) / rest**2
+        self.good = _probability_good(square, variance / rest)
+        self.good[rest < 1e-3] = 1.0
+        if len(known.star):
+            row_variance = self.covariance().trace(axis1=1, axis2=2) / 2
+            share = self.good_rows / row_variance * solved.back[known.star].trace(axis1=1, axis2=2) / 2
+            rest = np.maximum(1.0 - share, 1e-6)
+            square = (solved.row_residual**2).sum(axis=1) / rest**2
+            self.good_rows = _probability_good(square, row_variance / rest)
+            self.good_rows[rest < 1e-3] = 1.0
+
+    def leverage(self) -> tuple[Array, Array]:
+        """Share of each measurement's, and of each row's, residual variance that the fit has taken up."""
+        solved, measured, known = self.solved, self.system.measured, self.system.known
+        assert solved is not None
+        back = solved.back.trace(axis1=1, axis2=2) / 2
+        weight = self.good / self.variance()
+        of_star = weight * back[measured.star]
+        inverse = self.good_rows / (self.covariance().trace(axis1=1, axis2=2) / 2) if len(known.star) else np.empty(0)
+        of_row = inverse * back[known.star]
+        # What the corrections take, spread over all by weight; exact in sum, and small beside the stars' own.
+        data = solved.normal - np.diag(_prior_weights(self.system.layout, self.widths, self.unknowns))
+        taken = float(np.trace(np.linalg.solve(solved.normal, data)))
+        left = float(2 * (self.good * (1 - of_star)).sum() + 2 * (self.good_rows * (1 - of_row)).sum())
+        spread = min(taken / max(left, 1e-9), 0.95)
+        return np.clip(1 - (1 - of_star) * (1 - spread), 0, 1), np.clip(1 - (1 - of_row) * (1 - spread), 0, 1)
+
+    def freedom(self) -> float:
+        """Degrees of freedom of the residuals."""
+        one, two = self.leverage()
+        return float(2 * (self.good * (1 - one)).sum() + 2 * (self.good_rows * (1 - two)).sum())
+
+    def estimate_floors(self) -> None:
+        """Improve the floors by what the residuals exceed the quoted errors (Fisher scoring of their likelihood)."""
+        solved, measured = self.solved, self.system.measured
+        assert solved is not None
+        of_star, of_row = self.leverage()
+        usual = self.system.priors.floor**2
+        variance = self.variance()
+        excess = (solved.residual**2).sum(axis=1) / 2 - variance * (1 - of_star)
+        exposures = len(self.floor)
+        gain = np.bincount(measured.exposure, self.good * excess / variance**2, minlength=exposures)
+        info = np.bincount(measured.exposure, self.good * (1 - of_star) ** 2 / variance**2, minlength=exposures)
+        # All exposures know of each other's floors: one with few stars takes what the others have.
+        self.floor = _scored(self.floor, gain, info, usual, _FLOOR_COUNTS)
+        if len(self.good_rows):
+            row = self.covariance().trace(axis1=1, axis2=2) / 2
+            excess = (solved.row_residual**2).sum(axis=1) / 2 - row * (1 - of_row)
+            gain = np.array([(self.good_rows * excess / row**2).sum()])
+            info = np.array([(self.good_rows * (1 - of_row) ** 2 / row**2).sum()])
+            usual = self.system.priors.distortion**2
+            found = _scored(np.array([self.distortion]), gain, info, usual, _DISTORTION_COUNTS)
+            self.distortion = float(found[0])
+
+    def run(self) -> None:
+        """Iterate."""
+        self.start_robustly()
+        self.solved = self.solve()
+        for _ in range(_ROUNDS):
+            before = self.unknowns
+            self.unknowns = self.solved.unknowns
+            self.weigh()
+            self.estimate_floors()
+            self.solved = self.solve()
+            if float(np.abs(self.solved.unknowns - before).max()) < 1e-6 and _ > 3:
+                break
+        self.unknowns = self.solved.unknowns
+
+
+def _scored(floor: Array, gain: Array, info: Array, usual: float, counts: float) -> Array:
+    """One step of Fisher scoring for floors (px), with a prior that counts as residuals of the usual variance."""
+    square = floor**2
+    gain = gain + counts * (usual - square) / square**2
+    info = info + counts * (2 * usual - square).clip(0.25 * usual) / square**3 * square
+    step = square + gain / info
+    return np.sqrt(np.clip(step, square / 4, square * 4).clip(_LEAST_PX**2, _MOST_PX**2))
+
+
+def solve(
+    layout: Layout,
+    measured: Measured,
+    known: Known,
+    priors: Priors,
+    start: Sequence[tuple[Array, Array]] | None = None,
+) -> JointSolution:
+    """Solve for the corrections of all exposures.
+
+    Parameters
+    ----------
+    layout : Layout
+    measured : Measured
+        Positions under the WCS to be corrected. Stars are numbered from 0.
+    known : Known
+    priors : Priors
+    start : sequence of (matrix, shift), optional
+        Corrections to start from, one per exposure, as the matches found them.
+
+    Returns
+    -------
+    JointSolution
+    """
+    stars = int(max(measured.star.max(initial=-1), known.star.max(initial=-1))) + 1
+    first = _unknowns_of(layout, start, prior_widths(layout, priors)) if start is not None else np.zeros(layout.size)
+    system = System(layout, measured, known, stars, first, priors)
+    work = Adjustment(system, first)
+    work.run()
+    solved = work.solved
+    assert solved is not None
+    place = np.where(solved.used[:, None], system.first + solved.stars, np.nan)
+    return JointSolution(
+        layout, solved.unknowns, work.floor, work.distortion, work.good, work.good_rows, place, work.freedom(), work
+    )
+
+
+def _unknowns_of(layout: Layout, start: Sequence[tuple[Array, Array]], widths: Array) -> Array:
+    """Unknowns that give corrections: the median of all is the visit's, the rest the exposures' own."""
+    own = layout.TERMS[layout.relative]
+    every = []
+    for (matrix, shift), centre in zip(start, layout.centres, strict=True):
+        moved = matrix @ centre + shift - centre
+        turn, size = (matrix[1, 0] - matrix[0, 1]) / 2 * LEVER, ((matrix[0, 0] + matrix[1, 1]) / 2 - 1) * LEVER
+        every.append([*moved, turn, size][:own])
+    unknowns = np.zeros(layout.size)
+    common = np.median(np.array(every), axis=0)
+    visit, number, _ = layout.blocks[0]
+    shared = min(number, own)
+    unknowns[visit : visit + shared] = common[:shared]
+    middle = layout.blocks[0][2]
+    for (begin, size, centre), one in zip(layout.blocks[1 + layout.locks :], every, strict=True):
+        unknowns[begin : begin + size] = one
+        moved = terms((centre - middle)[None], number)[0] @ unknowns[visit : visit + number]
+        unknowns[begin : begin + 2] -= moved
+        unknowns[begin + 2 : begin + size] -= unknowns[visit + 2 : visit + min(number, size)] if number > 2 else 0.0
+    assert len(widths) == len(unknowns)
+    return unknowns
