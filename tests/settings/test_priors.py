@@ -27,7 +27,7 @@ def test_every_detector_at_every_time(name):
         # 0.02 deg of roll, which visits do have, is within two sigma; a width of a degree would be no knowledge
         assert 0.01 <= one.visit.roll_deg < 0.1
         # with an error of 0.001 to 0.2 px beside photon noise, all that has been published of HST
-        assert 0.001 < one.floor_px / one.floor_factor and one.floor_px * one.floor_factor < 0.2
+        assert one.floor_px / one.floor_factor > 0.001 and one.floor_px * one.floor_factor < 0.2
         assert 0.005 <= one.distortion_rms_px <= 0.1
     shifts = [one.visit.shift_mas for one in found]
     assert shifts == sorted(shifts, reverse=True)  # each guide-star catalogue is better than the one before
