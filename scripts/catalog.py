@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
             snakemake.wildcards.catalog,
             snakemake.params.options,
             field.outlines(skeletons),
-            numbers["fitting"]["margin_arcsec"],
+            field_catalog.margin_arcsec(numbers["fitting"], skeletons),
             field.epochs([inventory]),
         )
         write_table(snakemake.output.table, table)

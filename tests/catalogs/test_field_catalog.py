@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
+from helpers.shared_data import shared
 from snakedriz.catalogs import field_catalog
 from snakedriz.errors import SnakedrizError
+from snakedriz.exposures.coverage import MARGIN_ARCSEC
+from snakedriz.settings import detector_settings, load_detectors
 
 CHIP = np.array([(10.0, 0.0), (10.02, 0.0), (10.02, 0.02), (10.0, 0.02)])
 OPTIONS = {"epoch": None, "without_pm": "keep", "parallax": False}
@@ -58,3 +62,86 @@ def test_a_fetched_catalogue_of_another_field_is_refused(file):
     table.write(file, overwrite=True)
     with pytest.raises(SnakedrizError, match="does not cover"):
         field_catalog.in_field(file, "G", OPTIONS, [CHIP], 0.0, {"ja": 2000.0})
+
+
+DETECTORS = load_detectors()
+#: Arcsec per pixel, instrument handbooks; the largest of each detector.
+PIXELS = {
+    "ACS/WFC": 0.05,
+    "ACS/HRC": 0.028,
+    "ACS/SBC": 0.034,
+    "WFC3/UVIS": 0.0396,
+    "WFC3/IR": 0.1283,
+    "WFPC2/PC": 0.0996,
+}
+
+
+def chip(scale):
+    """Return headers of a chip, turned by 30 deg."""
+    turn = np.radians(30.0)
+    cd = scale / 3600 * np.array([[-np.cos(turn), np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    header = fits.Header({f"CD{i + 1}_{j + 1}": cd[i, j] for i in range(2) for j in range(2)})
+    return fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(header=header, name="SCI", ver=1)])
+
+
+@pytest.mark.parametrize("name", sorted(set(DETECTORS) - {"default"}))
+def test_the_margin_holds_the_widest_search_of_every_detector(name):
+    """A star that a search may find lies in the extract; before, 250 px of WFC3/IR (32 arcsec) exceeded its 25."""
+    fitting = detector_settings(DETECTORS, *name.split("/"))["fitting"]
+    margin = field_catalog.margin_arcsec(fitting, {("a", "x"): chip(PIXELS[name])})
+    search = max(fitting["relative"]["searchrad_px"], fitting["histogram"]["searchrad_px"]) * PIXELS[name]
+    assert search + 2 < margin < search + 10
+    # what services are asked for is wider by more than stars of 0.9 arcsec a year move from 1990 to 2016
+    assert margin + 0.9 * 26 < MARGIN_ARCSEC
+
+
+def test_the_margin_of_exposures_of_several_scales_is_that_of_the_coarsest():
+    fitting = detector_settings(DETECTORS, "ACS", "HRC")["fitting"]
+    both = {("a", "x"): chip(0.025), ("a", "y"): chip(0.128)}
+    assert field_catalog.margin_arcsec(fitting, both) == field_catalog.margin_arcsec(fitting, {("a", "y"): chip(0.128)})
+    assert field_catalog.margin_arcsec(fitting, {}) < 10  # without exposures there is nothing to search
+
+
+def test_the_margin_of_a_real_exposure():
+    from stwcs.wcsutil import HSTWCS
+
+    fitting = detector_settings(DETECTORS, "ACS", "WFC")["fitting"]
+    with fits.open(shared("headers") / "sample_flc_header.fits") as exposure:
+        margin = field_catalog.margin_arcsec(fitting, {("a", "x"): exposure})
+        scale = max(HSTWCS(exposure, ext=("SCI", chip)).pscale for chip in (1, 2))
+    assert margin >= fitting["histogram"]["searchrad_px"] * scale * 0.999
+
+
+def test_the_extract_reaches_as_far_as_the_search_at_every_epoch(tmp_path):
+    """A star 34 arcsec outside is found by a search of 250 px of 0.128 arcsec; one moves in before one exposure."""
+    step = 1 / 3600
+    Table({
+        "ra": [10.01] * 4, "dec": [-20 * step, -31.9 * step, -40 * step, -41 * step], "pmra": [0.0] * 4,
+        "pmdec": [0.0, 0.0, 0.0, -1500.0], "ref_epoch": [2016.0] * 4, "source_id": ["near", "far", "out", "in_2005"],
+    }).write(tmp_path / "c.ecsv")  # fmt: skip
+    fitting = detector_settings(DETECTORS, "WFC3", "IR")["fitting"]
+    margin = field_catalog.margin_arcsec(fitting, {("a", "x"): chip(0.128)})
+    # 2010: 32 arcsec outside, within the margin; at the mean epoch of both exposures 2.5 years later 35.75, at 2015 39.5
+    found = field_catalog.in_field(tmp_path / "c.ecsv", "G", OPTIONS, [CHIP], margin, {"ja": 2010.0, "jb": 2015.0})
+    assert set(found["objID"]) == {"near", "far", "in_2005"}
+
+
+def test_errors_of_both_axes_and_their_correlation_are_those_of_the_mean_epoch(tmp_path):
+    Table({
+        "ra": [10.01], "dec": [0.01], "pmra": [5.0], "pmdec": [0.0], "ra_error": [0.2], "dec_error": [0.1],
+        "pmra_error": [0.3], "pmdec_error": [0.05], "pmra_pmdec_corr": [0.6], "source_id": [1],
+    }).write(tmp_path / "c.ecsv")  # fmt: skip
+    found = field_catalog.in_field(tmp_path / "c.ecsv", "GAIADR3", OPTIONS, [CHIP], 0.0, {"ja": 2004.0, "jb": 2008.0})[
+        0
+    ]
+    east, north = np.hypot(0.2, 3.0), np.hypot(0.1, 0.5)
+    assert (found["ra_error"], found["dec_error"]) == pytest.approx((east, north))
+    assert found["ra_dec_corr"] == pytest.approx(0.6 * 3.0 * 0.5 / (east * north))
+    assert found["exposure_sigma"][0] > found["sigma"] > found["exposure_sigma"][1]
+
+
+def test_rows_without_an_epoch_are_told(tmp_path, caplog):
+    Table({"ra": [10.01], "dec": [0.01]}).write(tmp_path / "c.csv")
+    found = field_catalog.in_field(tmp_path / "c.csv", "G", OPTIONS, [CHIP], 0.0, {"ja": 2004.0})
+    assert found.meta["without_epoch"] == 1
+    assert "rows without an epoch are taken to hold when the exposures were taken" in caplog.text

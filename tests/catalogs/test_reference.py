@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from helpers.shared_data import shared
-from snakedriz.catalogs.reference import DEFAULT_ERROR_MAS, PM_SCATTER_MAS_YR, at_epoch, cut_to_footprint, load_catalog
+from snakedriz.catalogs.reference import (
+    DEFAULT_ERROR_MAS,
+    PM_SCATTER_MAS_YR,
+    at_epoch,
+    cut_to_footprint,
+    load_catalog,
+    normalise,
+)
 from snakedriz.errors import SnakedrizError
 
 
@@ -91,6 +98,60 @@ def test_proper_motion(tmp_path):
         at_epoch(out, 2006.0, pm_policy="guess")
 
 
+MOTIONS = {"ra": [10.0, 10.01, 10.02], "dec": [1.0] * 3, "pmra": [50.0, -50.0, 30.0], "pmdec": [10.0, 0.0, 0.0],
+           "ra_error": [0.1] * 3, "dec_error": [0.1] * 3, "pmra_error": [0.1] * 3, "pmdec_error": [0.1] * 3}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["name", "table", "configuration", "column"])
+def test_motions_are_applied_however_the_epoch_is_known(tmp_path, given):
+    """Before, without a column they were not, and the result said that it held at the observation's epoch."""
+    table = Table(MOTIONS)
+    if given == "table":
+        table.meta["REF_EPOCH"] = "J2016.0"
+    if given == "column":
+        table["ref_epoch"] = [2016.0] * 3
+    table.write(tmp_path / "user.ecsv")
+    name = "GAIAeDR3" if given == "name" else "mine"
+    found = load_catalog(tmp_path / "user.ecsv", name, epoch=2016.0 if given == "configuration" else None)
+    assert found.meta.get("epoch_from") == (None if given == "column" else given)
+    out = at_epoch(found, 2003.0)
+    moved = (np.asarray(out["RA"]) - found["RA"]) * 3.6e6 * np.cos(np.radians(1.0))
+    assert list(moved) == pytest.approx([-650.0, 650.0, -390.0], abs=0.01)
+    assert list(out["sigma"]) == pytest.approx([np.hypot(0.1, 1.3)] * 3)
+    assert list(out["epoch"]) == [2003.0] * 3
+
+
+def test_what_is_said_of_a_row_goes_before_what_is_said_of_all():
+    table = Table({**MOTIONS, "epoch": [2010.0, np.nan, 2012.0]}, meta={"ref_epoch": 2014.0})
+    assert list(normalise(table, "GAIADR3", "x")["epoch"]) == [2010.0, 2014.0, 2012.0]
+    assert list(normalise(table, "GAIADR3", "x", 2011.0)["epoch"]) == [2010.0, 2011.0, 2012.0]
+    table.meta["ref_epoch"] = "the usual"
+    assert list(normalise(table, "GAIADR3", "x")["epoch"]) == [2010.0, 2016.0, 2012.0]
+
+
+def test_motions_without_an_epoch_are_an_error(tmp_path):
+    Table(MOTIONS, meta={"EPOCH": 2000.0}).write(tmp_path / "user.fits")  # that is the equinox, in old files
+    found = load_catalog(tmp_path / "user.fits", "mine")
+    with pytest.raises(SnakedrizError, match=r"user\.fits: 3 of 3 rows have a proper motion but no epoch") as error:
+        at_epoch(found, 2003.0)
+    assert "name: mine, ..., epoch: 2016.0" in str(error.value.remedy)
+    assert "ref_epoch" in str(error.value.remedy)
+    # VizieR computes RAJ2000 for Gaia at 2000.0, others give 2016.0 under that name: nobody knows
+    j2000 = Table({"RAJ2000": [10.0], "DEJ2000": [1.0], "pmRA": [5.0], "pmDE": [5.0]})
+    with pytest.raises(SnakedrizError, match="no epoch"):
+        at_epoch(normalise(j2000, "GAIADR3", "x"), 2003.0)
+    assert at_epoch(normalise(j2000, "UCAC4", "x"), 2003.0).meta["moved"] == 1  # J2000.0 in every sense
+
+
+def test_with_neither_motions_nor_an_epoch_rows_stay():
+    """As a catalogue made from the observation itself: nothing tells how much to add."""
+    table = normalise(Table({"ra": [10.0], "dec": [1.0], "ra_error": [2.0], "dec_error": [2.0]}), "mine", "x")
+    out = at_epoch(table, 2003.0)
+    assert (out["RA"][0], out["sigma"][0], out.meta["without_epoch"]) == (10.0, 2.0, 1)
+    known = normalise(Table({"ra": [10.0], "dec": [1.0], "ra_error": [2.0], "dec_error": [2.0]}), "GAIADR2", "x")
+    assert at_epoch(known, 2005.5)["sigma"][0] == pytest.approx(np.hypot(2.0, 10 * PM_SCATTER_MAS_YR))
+
+
 def test_footprint_across_zero_and_order():
     ra = np.array([359.99, 0.0, 0.01, 0.05, 180.0])
     table = Table({"RA": ra, "DEC": np.zeros(5), "mag": [20.0, np.nan, 18.0, 17.0, 16.0]})
@@ -100,6 +161,8 @@ def test_footprint_across_zero_and_order():
     # 0.05 deg lies 0.03 deg = 108 arcsec outside.
     assert len(cut_to_footprint(table, [square], margin_arcsec=107)) == 3
     assert len(cut_to_footprint(table, [square], margin_arcsec=109)) == 4
+    each = np.array([107.0, 0.0, 0.0, 109.0, 0.0])  # a margin for each row
+    assert list(cut_to_footprint(table, [square], margin_arcsec=each)["RA"]) == [0.05, 0.01, 359.99, 0.0]
     with pytest.raises(SnakedrizError, match="three corners"):
         cut_to_footprint(table, [square[:2]])
     with pytest.raises(SnakedrizError, match="no outline"):

@@ -48,7 +48,7 @@ def test_the_contract():
         "policy": "documented", "rank": ["visit", "aposteriori", "apriori", "default"], "choose": None, "limits": {},
         "drizzlepac_numbers": True,
     }  # fmt: skip
-    options = {"epoch": None, "without_pm": "keep", "parallax": False}
+    options = {"epoch": None, "without_pm": "keep", "parallax": True}
     assert found["catalogs"] == [{"name": "GAIAeDR3", "file": "gaia.ecsv", **options}]
 
 
@@ -145,7 +145,7 @@ def test_keys_are_attributes_and_plain_values_by_name():
         found.keep = "final"
     # Snakemake compares the text of parameters: numbers stay as they are written, and the order in the file is nothing
     assert repr(found["catalogs"]) == (
-        "[{'name': 'G', 'file': 'g.csv', 'epoch': None, 'without_pm': 'keep', 'parallax': False}]"
+        "[{'name': 'G', 'file': 'g.csv', 'epoch': None, 'without_pm': 'keep', 'parallax': True}]"
     )
     assert repr(found["drizzle"]) == "{'final_scale': 1}"
     assert repr(found["services"]["timeout"]) == "30"

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 GAIA_COLUMNS = (
     "source_id", "ra", "ra_error", "dec", "dec_error", "parallax", "parallax_error", "pmra", "pmra_error", "pmdec",
     "pmdec_error", "ra_dec_corr", "ra_pmra_corr", "ra_pmdec_corr", "dec_pmra_corr", "dec_pmdec_corr",
-    "pmra_pmdec_corr", "ref_epoch", "ruwe", "phot_g_mean_mag",
+    "pmra_pmdec_corr", "ra_parallax_corr", "dec_parallax_corr", "parallax_pmra_corr", "parallax_pmdec_corr",
+    "ref_epoch", "ruwe", "astrometric_excess_noise", "astrometric_excess_noise_sig", "phot_g_mean_mag",
 )  # fmt: skip
 #: Catalogues by the names that WCSNAME uses: where VizieR keeps them.
 VIZIER = {

@@ -164,13 +164,18 @@ class Catalog(Part):
         example="stsci",
     )
     epoch: EpochOrNothing = key(
-        None, "epoch of the positions (Julian year) where the table has no such column", example="2016.0"
+        None,
+        "epoch of the positions (Julian year) where the table has no such column; needed where it has proper motions "
+        "and neither its header (ref_epoch) nor its name (Gaia's releases, Hipparcos, Tycho2, UCAC4, PPMXL) tells",
+        example="2016.0",
     )
     without_pm: Literal["keep", "drop"] = key(
         "keep", "rows without a proper motion: keep (where they are, with an error that grows by 5 mas a year) or drop"
     )
     parallax: Switch = key(
-        False, "add the parallactic shift where the table has parallaxes of more than 5 times their error"
+        True,
+        "add the parallactic shift where the table has parallaxes of more than 5 times their error; what is not added "
+        "enlarges the errors",
     )
 
     @model_validator(mode="before")
@@ -361,9 +366,9 @@ class ConfigurationFile(Part):
         "  - {name: GAIAeDR3, file: gaia.ecsv}\n"
         "or from a service (stsci, gaia, vizier), once for all exposures of a visit:\n"
         "  - {name: GAIAeDR3, service: stsci}\n"
-        "`epoch:` (Julian year) says when the positions hold, where the table has no such column; `without_pm: drop` "
-        "leaves out rows without a proper motion, which are kept with larger errors else; `parallax: true` applies "
-        "parallaxes.\n"
+        "`epoch:` (Julian year) says when the positions hold, where the table has no such column and is no well-known "
+        "catalogue; `without_pm: drop` leaves out rows without a proper motion, which are kept with larger errors "
+        "else; `parallax: false` does not apply parallaxes.\n"
         "auto, where `solutions` is auto, too: with `network: true` GAIAeDR3 from stsci and all solutions of the "
         "databases; later, without a connection, what that brought. Where only one of the two is given, the other is "
         "empty.",
