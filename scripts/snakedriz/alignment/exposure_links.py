@@ -8,7 +8,7 @@ loop is dropped. Nothing depends on one exposure being the first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -20,8 +20,9 @@ from snakedriz.alignment.similarity import TURN_SIGMA, Similarity, as_complex, h
 from snakedriz.alignment.tangent_plane import Array, PlacedExposure
 
 Mask = NDArray[np.bool_]
-NEIGHBOURS = 6  # links tried per exposure where not every pair is; a lost one leaves others
-FAR_PX = 1000.0  # standard deviation by which a component is held near its start; it only makes the solution unique
+NEIGHBOURS = 4  # links tried per exposure where not every pair is; a lost one leaves others
+BRIGHTEST = 600  # sources of each exposure matched first; all are if these show nothing. 600 place it to 0.001 px
+FAR_PX = 100.0  # standard deviation by which a component is held near its start; it only makes the solution unique
 LEAST_SIGMA_PX = 0.02  # scatter of a pair of positions at best: centroids of real stars repeat to 0.01 to 0.02 px
 NEAR_PX = 10.0  # search radius where the visit's other exposures say where to look; displaced exposures are within it
 
@@ -127,7 +128,7 @@ class _Pairs:
         self.points, self.options = points, options
         self.rows = [np.flatnonzero(mask) for mask in usable]
         self.prints = [Footprint(e) for e in exposures]
-        self.starts = [e.start for e in exposures]
+        self.starts, self.mags = [e.start for e in exposures], [e.mag for e in exposures]
         # Footprints are those of the starting WCS: where a better start is known the margin covers the difference.
         moved = [float(np.abs(p - s).max()) if len(p) else 0.0 for p, s in zip(points, self.starts, strict=True)]
         self.margin = options["searchrad"] * 1.5 + 2.0 * max(moved, default=0.0)
@@ -152,32 +153,41 @@ class _Pairs:
     def match(self, one: int, other: int) -> Link | None:
         """Match two exposures; None without a significant match."""
         mine, theirs = self._common(one, other)
-        found = matching.match(self.points[other][theirs], self.points[one][mine], **self.options)
-        if not len(found):
-            return None
-        whole = matching.Match(**{**found.__dict__, "ref": mine[found.ref], "image": theirs[found.image]})
-        return Link(one, other, whole)
+        tries = [(self._bright(one, mine), self._bright(other, theirs)), (mine, theirs)]
+        for here, there in tries if len(tries[0][0]) + len(tries[0][1]) < len(mine) + len(theirs) else tries[1:]:
+            found = matching.match(self.points[other][there], self.points[one][here], **self.options)
+            if len(found):
+                return Link(one, other, replace(found, ref=here[found.ref], image=there[found.image]))
+        return None
+
+    def _bright(self, exposure: int, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The brightest of some sources; of exposures of other depth or filter these may be other stars."""
+        return np.sort(rows[np.argsort(self.mags[exposure][rows], kind="stable")[:BRIGHTEST]])
 
 
 def _sparse(every: Mapping[tuple[int, int], int], n: int) -> dict[tuple[int, int], int]:
     """Choose the pairs to be tried: those of greatest overlap of each exposure, and two spanning trees."""
-    order = sorted(every, key=lambda pair: (-every[pair], pair[1] - pair[0], pair))
-    chosen: set[tuple[int, int]] = set()
-    degree = np.zeros(n, dtype=int)
     # Of equal overlaps the nearer in time (by name) come first, and each exposure has its share of them.
-    for pair in order:
-        if min(degree[list(pair)]) < NEIGHBOURS and max(degree[list(pair)]) < 2 * NEIGHBOURS:
-            chosen.add(pair)
-            degree[list(pair)] += 1
-    for _ in range(2):
-        group = np.arange(n)
-        tree = []
-        for one, other in (pair for pair in order if pair not in chosen or _ == 0):
-            if group[one] != group[other]:
-                tree.append((one, other))
-                group[group == group[other]] = group[one]
-        chosen |= set(tree)
+    order = sorted(every, key=lambda pair: (-every[pair], pair[1] - pair[0], pair))
+    chosen = _tree(order, n)
+    chosen |= _tree([pair for pair in order if pair not in chosen], n)
+    degree = np.bincount(np.array(sorted(chosen), dtype=int).ravel(), minlength=n)
+    for one, other in (pair for pair in order if pair not in chosen):
+        if min(degree[one], degree[other]) < NEIGHBOURS and max(degree[one], degree[other]) < 2 * NEIGHBOURS:
+            chosen.add((one, other))
+            degree[[one, other]] += 1
     return {pair: every[pair] for pair in chosen}
+
+
+def _tree(order: Iterable[tuple[int, int]], n: int) -> set[tuple[int, int]]:
+    """Take the spanning tree (or trees) of n nodes that prefers the pairs that come first."""
+    group = np.arange(n)
+    tree = set()
+    for one, other in order:
+        if group[one] != group[other]:
+            tree.add((one, other))
+            group[group == group[other]] = group[one]
+    return tree
 
 
 def _join(pairs: _Pairs, untried: Mapping[tuple[int, int], int], links: Sequence[Link], n: int) -> list[Link]:
@@ -238,7 +248,6 @@ class _Equations:
 
     def __init__(self, points: Sequence[Array], links: Sequence[Link]) -> None:
         self.middle = [complex(*p.mean(axis=0)) if len(p) else 0j for p in points]
-        self.size = [float(np.abs(as_complex(p) - m).mean()) + 1.0 for p, m in zip(points, self.middle, strict=True)]
         self.ends = np.array([(one.one, one.other) for one in links], dtype=int).reshape(-1, 2)
         self.pairs = np.array([float(len(one.match)) for one in links])
         # Of each link: the middle of its pairs in either exposure, the turn between them, and the pairs' lever (px).
@@ -272,8 +281,9 @@ class _Equations:
         design[2 * k + node, node] = 1.0 / TURN_SIGMA
         design[2 * k + n + node, n + node] = 1.0 / FAR_PX
         design[2 * k + n + node, node] = np.array(self.middle) / FAR_PX
-        size = np.maximum(np.linalg.norm(design, axis=0), 1e-300)
-        answer = np.linalg.lstsq(design / size, target, rcond=None)[0] / size
+        size = np.linalg.norm(design, axis=0)  # keeps the numbers of one size
+        design /= size
+        answer = np.linalg.solve(design.conj().T @ design, design.conj().T @ target) / size
         return [Similarity(complex(1.0 + answer[i]), complex(answer[n + i])) for i in range(n)]
 
     def misfit(self, solution: Sequence[Similarity]) -> Array:
@@ -294,7 +304,7 @@ def hold_frames(
     """Move each component so that the median of its exposures has neither moved nor turned from where it began."""
     out = list(placed)
     for number in range(int(component.max(initial=-1)) + 1):
-        members = np.flatnonzero(component == number)
+        members = np.flatnonzero(component == number).tolist()
         turns = np.array([placed[i].turn / begin[i].turn for i in members])
         turn = complex(np.median(turns.real), np.median(turns.imag))
         back = [placed[i].then(Similarity(1.0 / turn, 0j)) for i in members]

@@ -244,11 +244,8 @@ class _Catalog:
         """Match the stars of all bodies at once, where none has enough by itself."""
         if len(bodies) < 2:
             return None
-        every = MergedStars(
-            *(np.concatenate([getattr(body.stars, name) for body in bodies]) for name in ("uv", "error", "count")),
-            mag=np.empty(0),
-            seen=[],
-        )
+        uv, error = (np.concatenate([getattr(body.stars, name) for body in bodies]) for name in ("uv", "error"))
+        every = MergedStars(uv, error, np.ones(len(uv), np.int64), np.zeros(len(uv)), [])
         whole = _Body([], every, np.zeros(2))
         self._alone(whole)
         if whole.place:
