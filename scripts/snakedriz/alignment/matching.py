@@ -131,11 +131,9 @@ def _pairs(image: Array, ref: Array, radius: float) -> tuple[NDArray[np.intp], N
     """All pairs whose coordinates differ by at most `radius` (px) along each axis."""
     from scipy.spatial import cKDTree
 
-    found = cKDTree(ref).query_ball_point(image, radius, p=np.inf, return_sorted=True)
-    counts = np.array([len(one) for one in found])
-    i = np.repeat(np.arange(len(image)), counts)
-    r = np.concatenate([np.asarray(one, dtype=np.intp) for one in found]) if counts.sum() else np.empty(0, np.intp)
-    return i.astype(np.intp), r.astype(np.intp)
+    found = cKDTree(image).sparse_distance_matrix(cKDTree(ref), radius, p=np.inf, output_type="ndarray")
+    order = np.lexsort((found["j"], found["i"]))
+    return found["i"][order].astype(np.intp), found["j"][order].astype(np.intp)
 
 
 def _false_alarm(count: float, expected: float, spread: float, trials: float) -> float:
@@ -146,6 +144,13 @@ def _false_alarm(count: float, expected: float, spread: float, trials: float) ->
         return 1.0
     single = float(poisson.sf(math.ceil(count / spread) - 1, expected / spread))
     return min(1.0, trials * single)
+
+
+def _boxes_of_three(counts: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Sums over 3 x 3 cells about each cell; nothing beyond the edges."""
+    wide = np.pad(counts, 1)
+    rows = wide[:-2] + wide[1:-1] + wide[2:]
+    return np.asarray(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:])
 
 
 def histogram_peak(difference: Array, radius: float) -> tuple[Array, float, float]:
@@ -171,42 +176,39 @@ def histogram_peak(difference: Array, radius: float) -> tuple[Array, float, floa
     false_alarm : float
         The chance of a peak like this among unrelated lists, over all offsets and bin sizes.
     """
-    from scipy.ndimage import uniform_filter
-
     best: tuple[float, float, Array, float] = (1.0, 0.0, np.zeros(2), BINS_PX[-1] * 1.5)
     sizes = [size for size in BINS_PX if size <= max(radius / 4.0, BINS_PX[0])]
     for size in sizes:
         n = 2 * math.ceil(radius / size) + 1
         edge = n * size / 2.0
-        counts, xedges, yedges = np.histogram2d(
-            difference[:, 0], difference[:, 1], bins=n, range=[[-edge, edge], [-edge, edge]]
-        )
-        window = np.rint(uniform_filter(counts, 3, mode="constant") * 9)
-        wide = max(9, int(n / 8) * 2 + 1)
-        inside = uniform_filter(np.ones_like(counts), wide, mode="constant") * wide**2
-        local = uniform_filter(counts, wide, mode="constant") * wide**2
+        bins = np.minimum(((difference + edge) / size).astype(np.intp), n - 1)
+        counts = np.bincount(bins[:, 0] * n + bins[:, 1], minlength=n * n).astype(np.int32).reshape(n, n)
+        window = _boxes_of_three(counts)
         flat = int(np.argmax(window))
         i, j = np.unravel_index(flat, window.shape)
         count = float(window[i, j])
         total = len(difference)
         area = 9.0
         mean = max((total - count) / (n * n - area), 1.0 / (n * n)) * area
-        near = (local[i, j] - count) / max(inside[i, j] - area, area) * area
+        reach = max(9, int(n / 8) * 2 + 1) // 2
+        around = counts[max(i - reach, 0) : i + reach + 1, max(j - reach, 0) : j + reach + 1]
+        near = (float(around.sum()) - count) / max(around.size - area, area) * area
         expected = max(mean, near)
         rest = window[1:-1:3, 1:-1:3]
-        rest = np.sort(rest.ravel())[:-9] if rest.size > 30 else rest.ravel()  # without the windows the peak touches
+        # without the windows the peak touches
+        rest = np.partition(rest.ravel(), rest.size - 9)[:-9] if rest.size > 30 else rest.ravel()
         level = float(rest.mean()) if rest.size else 0.0
         # Only a field with several pairs per window can show that its pairs are clustered.
         spread = max(1.0, float(rest.var()) / level) if level > 0.5 else 1.0
         trials = (n * n / area) * _PHASES * len(sizes)
         chance = _false_alarm(count, expected, spread, trials)
-        centre = np.array([(xedges[i] + xedges[i + 1]) / 2, (yedges[j] + yedges[j + 1]) / 2])
+        centre = np.array([(i + 0.5) * size - edge, (j + 0.5) * size - edge])
         excess = (count - expected) / math.sqrt(expected)
         if (chance, -excess) < (best[0], -best[1]):
             best = (chance, excess, centre, 1.5 * size)
     chance, _, centre, half = best
     for _ in range(3):  # the mean of the window's pairs, the window following it
-        near_peak = np.all(np.abs(difference - centre) <= half, axis=1)
+        near_peak = (np.abs(difference[:, 0] - centre[0]) <= half) & (np.abs(difference[:, 1] - centre[1]) <= half)
         if not near_peak.any():
             break
         centre = np.asarray(difference[near_peak].mean(axis=0))
@@ -226,7 +228,7 @@ def mutual_neighbours(image: Array, ref: Array, tolerance: float) -> tuple[NDArr
 
 def _chance_density(difference: Array, tolerance: float, radius: float) -> float:
     """Chance pairs per px^2 near zero of the differences after alignment: the larger of far and near surroundings."""
-    away = np.abs(difference).max(axis=1)
+    away = np.maximum(np.abs(difference[:, 0]), np.abs(difference[:, 1]))
     core = 2.0 * tolerance
     density = 1.0 / (2.0 * radius) ** 2
     for half in (radius, min(max(8.0 * tolerance, 10.0), radius)):
