@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,30 +19,37 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from snakedriz.alignment import exposure_sources, matching, star_motions
-from snakedriz.alignment.cross_validation import MatchedGroup, cross_validate
+from snakedriz.alignment import absolute_checks, exposure_sources, exposure_ties, matching, star_motions
 from snakedriz.alignment.exposure_sources import ExposureSources
+from snakedriz.alignment.joint_alignment import JointAlignment, Pointing, place_rows
 from snakedriz.alignment.linear_fit import LinearFit, align
-from snakedriz.alignment.relative_alignment import tie
 from snakedriz.alignment.tangent_plane import Array, PlacedExposure, PlacedRows, TangentPlane, inside, merge, place
 from snakedriz.artefacts.astrometry import (
     AbsoluteErrors,
     Astrometry,
     CatalogAstrometry,
     CatalogOffset,
-    CrossValidation,
     ExposureCatalogOffset,
     RelativeAstrometry,
     RelativeExposure,
 )
 from snakedriz.artefacts.base import Record
-from snakedriz.artefacts.fit import Fit, FitResult
+from snakedriz.artefacts.fit import FitSummary
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.solution import Solution
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import read_bundle
 from snakedriz.geometry import rotation
 from snakedriz.statistics import limits
+
+@dataclass(frozen=True)
+class MatchedGroup:
+    """Sources and the catalogue rows they are; positions, shape (n, 2), and errors per axis, shape (n,), in px."""
+
+    uv: Array
+    error: Array
+    row: NDArray[np.intp]
+
 
 _LEAST_LINEAR = 6  # stars for rotation and scale besides the offset: three times the unknowns
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -53,7 +61,6 @@ def of_candidate(
     wcs: str,
     sources: Sequence[str],
     catalogs: Sequence[str],
-    fits: Sequence[str],
     settings: Mapping[str, Any],
 ) -> Astrometry:
     """Measure the astrometry of a candidate from its files.
@@ -62,23 +69,20 @@ def of_candidate(
     ----------
     wcs : str
         Path of the candidate's bundle of skeletons.
-    sources, catalogs, fits : sequences of str
-        Paths of the source tables, of the catalogues in the field (by order of preference, named after their catalogue)
-        and of the fits that the candidate's WCS was chosen from.
+    sources, catalogs : sequences of str
+        Paths of the source tables and of the catalogues in the field (by order of preference, named after their
+        catalogue).
     settings : mapping
         The detector's.
     """
     if solution.outcome != "ok" or inventory.outcome != "process":
         return not_applicable(solution.candidate, solution.reason or inventory.reason)
-    # Stars are held out of a fit of these exposures. That of a visit is of others, too, and not among `fits`.
-    chosen = solution.chosen_fit.file if solution.chosen_fit else ""
-    path = next((path for path in fits if Path(path).name == chosen), None)
     return measure(
         solution.candidate,
         exposure_sources.collect(inventory, read_bundle(wcs), sources),
         {Path(path).stem: Table.read(path) for path in catalogs},
         settings,
-        Fit.read(path) if path else None,
+        solution.chosen_fit,
     )
 
 
@@ -92,7 +96,8 @@ def not_applicable(candidate: str, reason: str) -> Astrometry:
         relative=_unmeasurable(RelativeAstrometry, reason, exposures=[]),
         absolute=_unmeasurable(AbsoluteErrors, reason),
         catalogs=[],
-        cross_validation=None,
+        held_out=None,
+        checks=(),
     )
 
 
@@ -101,13 +106,12 @@ def measure(
     exposures: Sequence[ExposureSources],
     catalogs: Mapping[str, Table],
     settings: Mapping[str, Any],
-    fit: FitResult | None = None,
+    fit: FitSummary | None = None,
 ) -> Astrometry:
     """Measure the astrometry of a candidate.
 
     Exposures have the candidate's WCS in their skeletons and are not changed; catalogues are at the epochs of the
-    exposures (`field_catalog.in_field`), in order of preference. With the `fit` that the WCS comes from, catalogue
-    stars are held out of it.
+    exposures (`field_catalog.in_field`), in order of preference. The `fit` that the WCS comes from has stars held out.
     """
     options = settings["fitting"]
     if not exposures:
@@ -121,24 +125,24 @@ def measure(
     else:
         reasons = "; ".join(f"{name}: {row.group.reason}" for name, row in rows.items())
         absolute = _unmeasurable(AbsoluteErrors, reasons or "no reference catalogue given (catalogs)")
-    crossed = None
-    if fit is not None:
-        if fit.catalog not in found:
-            raise SnakedrizError(
-                f"the fit is to {fit.catalog}, which is not among the catalogues {', '.join(catalogs)}",
-                "run the fits again with the catalogues of the present configuration",
-            )
-        crossed = found[fit.catalog].cross_validate(fit)
+    if fit is not None and fit.catalog not in found:
+        raise SnakedrizError(
+            f"the fit is to {fit.catalog}, which is not among the catalogues {', '.join(catalogs)}",
+            "run the fits again with the catalogues of the present configuration",
+        )
     return Astrometry(
         candidate=candidate,
         outcome="ok",
         reason="",
         scale_arcsec=plane.scale,
         # last: it moves the exposures; stars that moved between them are no misalignment
-        relative=_relative(plane, placed if adopted is None else found[adopted].exposures, options),
+        relative=_relative(
+            plane, placed if adopted is None else found[adopted].exposures, options, Pointing.of(exposures, plane, settings)
+        ),
         absolute=absolute,
         catalogs=list(rows.values()),
-        cross_validation=crossed,
+        held_out=fit.held_out if fit is not None else None,
+        checks=[*fit.absolute, absolute_checks.second_catalog(fit, rows)] if fit is not None else (),
     )
 
 
@@ -170,7 +174,7 @@ class CatalogComparison:
     ) -> None:
         self.plane, self.name, self.table, self.options = plane, name, table, options
         self.least = int(options["required"]["shift"])
-        self.ref = PlacedRows.of(plane, table["RA"], table["DEC"], table["sigma"])
+        self.ref = place_rows(plane, table)
         at_exposures = star_motions.at_exposures(plane, table)
         self.exposures, _ = star_motions.to_mean_epoch(exposures, self.ref.uv, at_exposures, options)
         group = self._match_group()
@@ -288,15 +292,6 @@ class CatalogComparison:
             magnitudes=[float(magnitudes.min()), float(magnitudes.max())] if len(magnitudes) else None,
         )
 
-    def cross_validate(self, fit: FitResult) -> CrossValidation:
-        """Hold stars out of the fit: of the group's, or of each exposure's where they were fitted one by one."""
-        groups = [self._stars()]
-        if fit.wcs_kind != "REL" and fit.fitgeom_used == fit.fitgeom:
-            groups = [group for group in self._each() if len(group.row)]
-        names = [str(name) for name in self.table["objID"]] if len(self.table) else []
-        scale = self.plane.scale * 1000.0
-        return cross_validate(self.name, groups, self.ref, names, str(fit.fitgeom_used), self.options, scale)
-
 
 def _linear_terms(fit: LinearFit, px: float) -> dict[str, float | None]:
     """Rotation and scale of sources against a catalogue, by the fit that takes them out; `px` in mas."""
@@ -316,23 +311,22 @@ def _linear_terms(fit: LinearFit, px: float) -> dict[str, float | None]:
 
 
 def _relative(
-    plane: TangentPlane, exposures: Sequence[PlacedExposure], options: Mapping[str, Any]
+    plane: TangentPlane, exposures: Sequence[PlacedExposure], options: Mapping[str, Any], pointing: Pointing
 ) -> RelativeAstrometry:
-    """Where exposures lie about their mean, by the corrections that would bring them together."""
+    """Where exposures lie about the mean of those they share stars with, by what would bring them together."""
     if len(exposures) < 2:
         return _unmeasurable(RelativeAstrometry, "one exposure: nothing to compare it with", exposures=[])
-    tied = tie(exposures, options)
-    # The plane's origin is the middle of the field; there a correction is its shift.
-    centre = np.mean([exposure.shift for exposure in tied], axis=0) if tied else np.zeros(2)
-    angle = float(np.mean([math.degrees(exposure.rotation) for exposure in tied])) if tied else 0.0
+    work = JointAlignment(plane, exposures, None, "shift", options, pointing)
+    work.solve("relative")
     px = plane.scale * 1000.0
-    rows = [_about_mean(exposure, centre, angle, px) for exposure in exposures]
+    rows = [_about_mean(work, index, px) for index in range(len(exposures))]
     away = np.array([row.offset_px for row in rows if row.offset_px is not None])
     if len(away) < 2:
         reasons = "; ".join(f"{row.rootname}: {row.reason}" for row in rows if row.reason)
         return _unmeasurable(RelativeAstrometry, f"no two exposures could be compared ({reasons})", exposures=rows)
-    spread = away - np.mean(away, axis=0)
-    scatter = math.sqrt(float((spread**2).sum()) / (2 * (len(away) - 1)))
+    # One mean for each set of exposures that hang together
+    sets = len({int(work.pairing.component[i]) for i, row in enumerate(rows) if row.offset_px is not None})
+    scatter = math.sqrt(float((away**2).sum()) / (2 * max(len(away) - sets, 1)))
     error = math.sqrt(float(np.mean([row.error_mas**2 for row in rows if row.error_mas is not None])))
     missing = [row.rootname for row in rows if row.outcome != "measured"]
     return RelativeAstrometry(
@@ -341,28 +335,31 @@ def _relative(
         scatter_mas=scatter * px,
         scatter_px=scatter,
         error_mas=error,
-        largest_mas=float(np.hypot(*spread.T).max()) * px,
+        largest_mas=float(np.hypot(*away.T).max()) * px,
         exposures=rows,
     )
 
 
-def _about_mean(exposure: PlacedExposure, centre: Array, angle: float, px: float) -> RelativeExposure:
-    """Where one exposure lies from the mean shift (px) and rotation (deg) of the tied ones; `px` in mas."""
-    known = exposure.relative
-    if not exposure.tied or known is None or known.error_px is None or known.error95_px is None or known.rms_px is None:
-        reason = exposure.untied_reason or "too few sources in common with the others"
+def _about_mean(work: JointAlignment, index: int, px: float) -> RelativeExposure:
+    """Where one exposure lies from the mean of those that hang together with it; `px` in mas."""
+    exposure, tie = work.exposures[index], exposure_ties.tie_of(work, index)
+    others = [work.exposures[i] for i in exposure_ties.together(work, index)]
+    if not tie.nmatches or len(others) < 2 or tie.error_px is None or tie.error95_px is None or tie.rms_px is None:
+        reason = tie.reason or "too few sources in common with the others"
         return _unmeasurable(RelativeExposure, reason, rootname=exposure.rootname)
-    offset = (centre - exposure.shift) * np.array([-1.0, 1.0])
+    there = np.array([one.matrix @ exposure.centre + one.shift for one in others])
+    offset = (there.mean(axis=0) - exposure.middle) * np.array([-1.0, 1.0])
+    angle = float(np.mean([math.degrees(one.rotation) for one in others]))
     return RelativeExposure(
         rootname=exposure.rootname,
         outcome="measured",
         reason="",
-        nmatches=known.nmatches,
+        nmatches=tie.nmatches,
         offset_mas=[float(v) * px for v in offset],
         offset_px=offset.tolist(),
-        error_mas=known.error_px * px,
-        error95_mas=known.error95_px * px,
+        error_mas=tie.error_px * px,
+        error95_mas=tie.error95_px * px,
         rotation_deg=angle - math.degrees(exposure.rotation),
         scale=1.0 / exposure.scale,
-        rms_mas=known.rms_px * px,
+        rms_mas=tie.rms_px * px,
     )

@@ -39,6 +39,7 @@ from typing import Any
 
 import numpy as np
 
+from snakedriz.alignment import absolute_checks
 from snakedriz.artefacts.base import FitQuality
 from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.fit import FitExposure, FitNumbers, FitVerdict, MatchedStars
@@ -51,14 +52,15 @@ def _check(name: str, value: float | None, limit: float, unit: str, passed: bool
 def assess(fit: FitNumbers, settings: Mapping[str, Any]) -> FitVerdict:
     """Assess a fit by the detector's settings."""
     if fit.code_error:
-        return _verdict(-1, [], [], f"the alignment code failed: {fit.reason}")
+        return _verdict(-1, [], [], [], f"the alignment code failed: {fit.reason}")
     if fit.outcome != "ok" or not fit.exposures:
-        return _verdict(5, [], [], f"no valid solution: {fit.reason or 'no exposure was fitted'}")
+        return _verdict(5, [], [], [], f"no valid solution: {fit.reason or 'no exposure was fitted'}")
     limits, required = settings["fit_quality"], settings["fitting"]["required"]
     exposures = [e for e in fit.exposures if e.status not in ("kept", "inherited")]
     consistency = _consistency(fit, exposures, limits)
     rms, radial = _large_rms(exposures, limits), _radial(fit, exposures)
     checks = [consistency, rms, radial, _nmatches(fit, exposures, required), _cross_match(fit, exposures, limits)]
+    absolute = absolute_checks.of_fit(fit)
     refusals = [_correction(exposures, settings), _matched_share(fit, limits)]
     fatal = []
     if fit.nmatches < required["shift"]:
@@ -70,23 +72,26 @@ def assess(fit: FitNumbers, settings: Mapping[str, Any]) -> FitVerdict:
         f"{c.name}: {_text(c.value)} {c.unit}, limit {_text(c.limit)}" for c in (rms, radial, *refusals) if not c.passed
     ]
     if fatal:
-        return _verdict(5, checks, refusals, f"no valid solution: {'; '.join(fatal)}")
+        return _verdict(5, checks, refusals, absolute, f"no valid solution: {'; '.join(fatal)}")
     failed = [check.name for check in checks if not check.passed]
     total, best = fit.total_rms_mas, limits["good_rms_mas"]
     good = total is not None and total < best
     quality: FitQuality = (2 if failed else 1) if good else 4 if failed else 3
     words = f"RMS {total:.2f} mas is {'below' if good else 'not below'} {best:g} mas"
     words += f"; compromised by {', '.join(failed)}" if failed else "; all checks passed"
-    return _verdict(quality, checks, refusals, words)
+    return _verdict(quality, checks, refusals, absolute, words)
 
 
-def _verdict(quality: FitQuality, checks: Sequence[Check], refusals: Sequence[Check], reason: str) -> FitVerdict:
+def _verdict(
+    quality: FitQuality, checks: Sequence[Check], refusals: Sequence[Check], absolute: Sequence[Check], reason: str
+) -> FitVerdict:
     return FitVerdict(
         fit_quality=quality,
         valid=quality in (1, 2, 3, 4),
         compromised=quality in (2, 4) or any(not check.passed for check in checks),
         checks=checks,
         refusals=refusals,
+        absolute=absolute,
         quality_reason=reason,
     )
 

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz.alignment import matching
-from snakedriz.alignment.catalog_alignment import GROUP, CatalogAlignment
-from snakedriz.alignment.linear_fit import LinearFit
-from snakedriz.alignment.relative_alignment import remaining_offsets
+from snakedriz.alignment import exposure_ties, held_out
+from snakedriz.alignment.joint_alignment import JointAlignment
 from snakedriz.alignment.tangent_plane import Array, PlacedExposure, TangentPlane, inside, merge, positions
 from snakedriz.artefacts.fit import FitChip, FitExposure, FitNumbers, FitPlane, MatchedShare, MatchedStars
 from snakedriz.files import number
-from snakedriz.statistics import limits
+
+#: How an exposure got its correction.
+FITTED, KEPT = "fitted", "kept"
 
 
-def describe(work: CatalogAlignment, about: FitNumbers) -> FitNumbers:
-    """Apply the corrections of the exposures to their chips and add the numbers to what was fitted to what."""
-    rows_used = np.unique(np.concatenate(list(work.used.values())))
-    offsets = remaining_offsets(work.exposures, work.options)
+def describe(work: JointAlignment, about: FitNumbers, carried: Mapping[str, str] | None = None) -> FitNumbers:
+    """Apply the corrections of the exposures to their chips and add the numbers to what was fitted to what.
+
+    `carried` has the status of exposures without a star of their own, by rootname; "kept" without.
+    """
+    ties = [exposure_ties.tie_of(work, index) for index in range(len(work.exposures))]
     matches, exposures = [], []
-    for exposure, offset in zip(work.exposures, offsets, strict=True):
+    for index, exposure in enumerate(work.exposures):
         chips = corrected_chips(work.plane, exposure)
-        matches.append(_final_matches(work, exposure, rows_used))
-        exposures.append(_fit_exposure(work, exposure, chips, matches[-1], offset))
+        matches.append(_final_matches(work, index))
+        held = len(matches[-1].ref) or (ties[index].nmatches or 0)
+        status = FITTED if held else (carried or {}).get(exposure.rootname, KEPT)
+        exposures.append(_fit_exposure(work, index, chips, matches[-1], ties[index], status))
     pooled = np.concatenate([m.residual_mas for m in matches]) if matches else np.empty((0, 2))
     distinct = np.unique(np.concatenate([m.ref for m in matches]))
     summary = residual_numbers(pooled)
-    zero_point, zero_point95 = _zero_point(work)
     crval = work.plane.wcs.wcs.crval
+    zero_point, zero_point95 = _with_floor(work, work.errors.of_frame())
     found: dict[str, Any] = {
         "fitgeom_used": work.geometry,
         "exposures": exposures,
@@ -43,29 +48,48 @@ def describe(work: CatalogAlignment, about: FitNumbers) -> FitNumbers:
         "reason": "; ".join(work.notes),
         "zero_point_error_mas": zero_point,
         "zero_point_error95_mas": zero_point95,
+        "field_error_mas": _field_error(work),
+        "distortion_px": work.solution.distortion,
         "share": _share(work, len(distinct)),
-        "significance": min(
-            (match.significance for name, match in work.found.items() if name in work.used), default=0.0
-        ),
-        "match": {name: match.summary() for name, match in sorted(work.found.items())},
+        "significance": work.significance,
+        "match": {name: match.summary() for name, match in sorted(work.pairing.matches.items())},
+        "held_out": held_out.measure(work),
     }
     return FitNumbers(**{**about.given(), **found})
 
 
+def _with_floor(work: JointAlignment, half_widths: tuple[float, float]) -> tuple[float, float]:
+    """Half-widths (px) in mas, with what no number of stars removes: the catalogue's own frame."""
+    scale, floor = work.plane.scale * 1000.0, float(work.options["zero_point_floor_mas"])
+    one, two = half_widths
+    return math.hypot(one * scale, floor), math.hypot(two * scale, 1.96 * floor)
+
+
+def _field_error(work: JointAlignment) -> float:
+    """Error (mas, radius, 68 per cent) that stars in the corners of the exposures have on average: what roll adds."""
+    scale = work.plane.scale * 1000.0
+    squares = [
+        work.errors.of_exposure(index, corner)[0] ** 2
+        for index, exposure in enumerate(work.exposures)
+        for corner in np.vstack(exposure.outlines)
+    ]
+    # A radius holds 68 per cent at 1.52 times the error per axis.
+    return 1.52 * math.sqrt(float(np.mean(squares))) * scale if squares else 0.0
+
+
 def _fit_exposure(
-    work: CatalogAlignment,
-    exposure: PlacedExposure,
-    chips: list[FitChip],
-    matches: FinalMatches,
-    offset: Array | None,
+    work: JointAlignment, index: int, chips: Sequence[FitChip], matches: FinalMatches, tie: Any, status: str
 ) -> FitExposure:
-    """Describe one exposure; `offset` (px) is how far it remains from the others."""
-    name, scale, moved = exposure.rootname, work.plane.scale, exposure.moved
-    error, error95 = _exposure_error(work, exposure)
-    match = work.found.get(name, work.found.get(GROUP, matching.Match()))
+    """Describe one exposure."""
+    exposure, scale = work.exposures[index], work.plane.scale
+    name, moved = exposure.rootname, exposure.moved
+    error, error95 = _with_floor(work, work.errors.of_exposure(index, exposure.centre))
+    towards = np.array([-scale, scale]) * 1000.0
+    offset = None if tie.offset_px is None else (np.array(tie.offset_px) * towards).tolist()
+    rows = work.reference if work.reference is not None else {}
     return FitExposure(
         rootname=name,
-        status=work.status[name],
+        status=status,
         chips=chips,
         shift_px=moved.tolist(),
         shift_arcsec=[-float(moved[0]) * scale, float(moved[1]) * scale],
@@ -75,16 +99,17 @@ def _fit_exposure(
         **residual_numbers(matches.residual_mas),
         zero_point_error_mas=error,
         zero_point_error95_mas=error95,
-        significance=match.significance,
-        common_offset_mas=None if offset is None else (offset * (np.array([-scale, scale]) * 1000.0)).tolist(),
-        relative=exposure.relative,
+        floor_px=float(work.solution.floor[index]),
+        significance=work.match_of(name).significance,
+        common_offset_mas=offset,
+        relative=tie if tie.nmatches else None,
         matches=MatchedStars(
-            objID=[str(work.reference["objID"][r]) for r in matches.ref],
+            objID=[str(rows["objID"][r]) for r in matches.ref],
             source=[int(exposure.sources["id"][exposure.row[i]]) for i in matches.image],
             d_ra_mas=[round(float(v), 4) for v in matches.residual_mas[:, 0]],
             d_dec_mas=[round(float(v), 4) for v in matches.residual_mas[:, 1]],
             source_mag=[number(exposure.mag[i]) for i in matches.image],
-            ref_mag=[number(work.reference["mag"][r]) for r in matches.ref],
+            ref_mag=[number(rows["mag"][r]) for r in matches.ref],
         ),
     )
 
@@ -107,22 +132,15 @@ class FinalMatches(NamedTuple):
     residual_mas: Array
 
 
-def _final_matches(work: CatalogAlignment, exposure: PlacedExposure, rows_used: NDArray[np.intp]) -> FinalMatches:
-    """Match an exposure, by the corrected WCS of its chips, to the rows that its own fit used, or else `rows_used`."""
-    uv = positions(work.plane, exposure.correctors, exposure.sources, exposure.row)
+def _final_matches(work: JointAlignment, index: int) -> FinalMatches:
+    """Return an exposure's matches with their residuals by the corrected WCS of its chips."""
+    exposure = work.exposures[index]
+    image, ref = work.matched(index)
+    uv = positions(work.plane, exposure.correctors, exposure.sources, exposure.row[image])
     if len(exposure.motion):
-        uv -= exposure.motion
-    match = work.found.get(exposure.rootname, work.found.get(GROUP))
-    tolerance = max(match.tolerance, work.options["min_tolerance_px"]) if match is not None else 1.0
-    rows = work.used.get(exposure.rootname, rows_used)
-    if not len(uv) or not len(rows):
-        return FinalMatches(np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 2)))
-    image, near = matching.mutual_neighbours(uv, work.ref.uv[rows], tolerance)
-    ref = rows[near]
-    order = np.argsort(ref, kind="stable")
-    image, ref = image[order], ref[order]
+        uv -= exposure.motion[image]
     scale = work.plane.scale * 1000.0
-    return FinalMatches(image, ref, (uv[image] - work.ref.uv[ref]) * np.array([-scale, scale]))
+    return FinalMatches(image, ref, (uv - work.ref.uv[ref]) * np.array([-scale, scale]))
 
 
 def residual_numbers(residual: Array) -> dict[str, float | None]:
@@ -135,64 +153,9 @@ def residual_numbers(residual: Array) -> dict[str, float | None]:
     return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
-def _zero_point(work: CatalogAlignment) -> tuple[float, float]:
-    """Half-widths (mas, per axis) that hold the error of the frame in 68.27 and 95 per cent.
-
-    At the middle of the matched stars, where rotation and scale do not enter.
-    """
-    fit = work.fits.get(GROUP)
-    if fit is None:
-        fit = next(iter(work.fits.values())) if len(work.fits) == 1 else _pooled(work)
-    scale = work.plane.scale * 1000.0
-    return limits(fit.error() * scale, fit.freedom, float(work.options["zero_point_floor_mas"]))
-
-
-def _pooled(work: CatalogAlignment) -> LinearFit:
-    """Average the residuals of exposures that were fitted one by one, by star: they share the catalogue's errors."""
-    rows = len(work.ref.uv)
-    total, position, residual = np.zeros(rows), np.zeros((rows, 2)), np.zeros((rows, 2))
-    for name, one in work.fits.items():
-        own = next(e for e in work.exposures if e.rootname == name).error[one.own]
-        weight = np.zeros(rows)
-        weight[one.ref] = own**-2.0
-        total += weight
-        for pool, value in ((position, one.moved), (residual, one.residual)):
-            spread = np.zeros((rows, 2))
-            spread[one.ref] = value * (own**-2.0)[:, None]
-            pool += spread
-    seen = np.flatnonzero(total > 0)
-    weight = total[seen]
-    return LinearFit(
-        work.geometry,
-        np.eye(2),
-        np.zeros(2),
-        seen,
-        seen,
-        position[seen] / weight[:, None],
-        residual[seen] / weight[:, None],
-        np.hypot(weight**-0.5, work.ref.error[seen]),
-    )
-
-
-def _exposure_error(work: CatalogAlignment, exposure: PlacedExposure) -> tuple[float | None, float | None]:
-    """Half-widths (mas, per axis) of the error of an exposure's frame: its fit's, and where it was tied, the tie's."""
-    fitted = work.status[exposure.rootname] == "fitted"
-    fit = work.fits.get(exposure.rootname, work.fits.get(GROUP) if fitted else None)
-    scale = work.plane.scale * 1000.0
-    if fit is None:
-        return None, None
-    one, two = limits(fit.error(exposure.middle) * scale, fit.freedom, float(work.options["zero_point_floor_mas"]))
-    if exposure.tied:
-        tie = exposure.relative
-        if tie is None or tie.error_px is None or tie.error95_px is None:
-            return None, None
-        return math.hypot(one, tie.error_px * scale), math.hypot(two, tie.error95_px * scale)
-    return one, two
-
-
-def _share(work: CatalogAlignment, matches: int) -> MatchedShare:
+def _share(work: JointAlignment, matches: int) -> MatchedShare:
     """Matches, and of what: distinct sources inside the catalogue's outline, and its rows on the exposures' chips."""
-    stars = merge(work.exposures, work.association_px)
+    stars = merge(work.exposures, float(work.options["relative"]["association_px"]))
     rows = np.zeros(len(work.ref.uv), dtype=bool)
     for exposure in work.exposures:
         for outline in exposure.outlines:

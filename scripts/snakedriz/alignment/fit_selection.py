@@ -1,7 +1,7 @@
 """Which of several fits is adopted, and why.
 
-`fit_quality` decides first, then the RMS. Fits whose RMS differ by no more than their statistical errors are a tie;
-ties go to the relative method before 2dhist before default, then to the earlier catalogue, then to the earlier in the
+`fit_quality` decides first, then the expected error of a star in the field, which knows what few stars and a missing
+rotation cost; the RMS does not. Expected errors that differ by less than a tenth are a tie; ties go to the relative method before 2dhist before default, then to the earlier catalogue, then to the earlier in the
 list. A fit that failed says nothing about another: it never takes an earlier valid fit with it.
 """
 
@@ -11,10 +11,11 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar
 
-from snakedriz.alignment.linear_fit import PARAMETERS
 from snakedriz.artefacts.fit import FitResult
 
 AnyFit = TypeVar("AnyFit", bound=FitResult)
+#: Errors are themselves known to a tenth or so: less is no difference.
+_ALIKE = 1.1
 _METHODS = ("visit", "relative", "2dhist", "default")
 
 
@@ -22,14 +23,9 @@ def _name(fit: FitResult) -> str:
     return f"{fit.catalog}/{fit.method}/{fit.fitgeom}"
 
 
-def _rms(fit: FitResult) -> float:
-    return math.inf if fit.total_rms_mas is None else fit.total_rms_mas
-
-
-def rms_error(fit: FitResult) -> float:
-    """Statistical error of a fit's RMS (mas): rms / sqrt(2 f), f = number of coordinates less the fit's parameters."""
-    n = max(2 * fit.nmatches - PARAMETERS[fit.fitgeom_used or "general"], 1)
-    return _rms(fit) / math.sqrt(2.0 * n)
+def expected_error(fit: FitResult) -> float:
+    """Return the expected error of a star in the field (mas, radius, 68 per cent); infinite where it is not known."""
+    return math.inf if fit.field_error_mas is None else fit.field_error_mas
 
 
 def adopt(fits: Sequence[AnyFit], enabled: bool) -> tuple[AnyFit | None, str]:
@@ -55,22 +51,23 @@ def select(fits: Sequence[FitResult]) -> tuple[int | None, str]:
         return None, f"No fit is valid: {reasons}."
     quality = min(fits[i].fit_quality for i in valid)
     best = [i for i in valid if fits[i].fit_quality == quality]
-    least = fits[min(best, key=lambda i: (_rms(fits[i]), i))]
-    ties = [i for i in best if _rms(fits[i]) - _rms(least) <= math.hypot(rms_error(fits[i]), rms_error(least))]
+    least = min(expected_error(fits[i]) for i in best)
+    ties = [i for i in best if expected_error(fits[i]) <= _ALIKE * least]
     catalogs = list(dict.fromkeys(fit.catalog for fit in fits))
     chosen = min(ties, key=lambda i: (_METHODS.index(fits[i].method), catalogs.index(fits[i].catalog), i))
     fit = fits[chosen]
-    reason = f"{_name(fit)} has fit_quality {quality}, the best of {len(fits)}, and an RMS of {_rms(fit):.2f} mas"
+    reason = f"{_name(fit)} has fit_quality {quality}, the best of {len(fits)}, an RMS of {fit.total_rms_mas:.2f} mas"
+    reason += f" and an expected error of {expected_error(fit):.2f} mas"
     if len(best) == 1:
         reason += (
             "; no other fit has that quality" if len(valid) > 1 else "; no other fit is valid" if len(fits) > 1 else ""
         )
     elif len(ties) == 1:
-        reason += ", the lowest of that quality"
+        reason += ", the least of that quality"
     else:
-        others = ", ".join(f"{_name(fits[i])} {_rms(fits[i]):.2f} mas" for i in ties if i != chosen)
+        others = ", ".join(f"{_name(fits[i])} {expected_error(fits[i]):.2f} mas" for i in ties if i != chosen)
         reason += (
-            f"; {others} differ by no more than the statistical errors, and ties go to relative before 2dhist before "
-            "default, then to the earlier catalogue"
+            f"; {others} differ by less than a tenth, and ties go to relative before 2dhist before default, then to the "
+            "earlier catalogue"
         )
     return chosen, reason + "."

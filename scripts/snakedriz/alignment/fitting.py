@@ -1,8 +1,9 @@
 """Fits of an association's exposures to a reference catalogue.
 
-Three methods, as the documented system has them. "relative": exposures to each other first, then all of them as one
-rigid group to the catalogue. "2dhist": each exposure by itself, after a two-dimensional histogram found its offset.
-"default": each exposure by itself, its pointing taken to be within the tolerance.
+Three methods, as the documented system has them, find the pairs. "relative": exposures are matched to each other first,
+then what hangs together to the catalogue. "2dhist": each exposure by itself, a two-dimensional histogram finds its
+offset. "default": each exposure by itself, its pointing taken to be within the tolerance. What the pairs say is solved
+for in one way, whatever found them (`snakedriz.alignment.joint_solution`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import numpy as np
 from astropy.table import Table
 
 from snakedriz.alignment import fit_result
-from snakedriz.alignment.catalog_alignment import CatalogAlignment, NoFitError
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.fit_quality import assess
+from snakedriz.alignment.joint_alignment import JointAlignment, NoFitError, Pointing
 from snakedriz.alignment.tangent_plane import place
 from snakedriz.artefacts.base import Geometry
 from snakedriz.artefacts.fit import Fit, FitMethod, FitNumbers, ReferenceSummary
@@ -43,9 +44,9 @@ def fit(
         At the epochs of the exposures (`snakedriz.catalogs.field_catalog.in_field`), or at one epoch for all of them
         (`snakedriz.catalogs.reference.at_epoch`): RA, DEC (deg), sigma (mas), mag, objID.
     fitgeom : {"shift", "rscale", "general"}
-        Geometry of the fit to the catalogue.
+        What the visit's correction may change. Exposures among themselves may differ by shift, rotation and scale.
     settings : mapping
-        The detector's settings, with the blocks `fitting` and `fit_quality`.
+        The detector's settings, with the blocks `fitting`, `fit_quality` and `priors`.
     catalog : str
         Name of the catalogue, as in WCSNAME.
     start : str
@@ -71,29 +72,31 @@ def fit(
             f"unknown geometry {fitgeom!r}", f"set fitting.geometries to some of {', '.join(get_args(Geometry))}"
         )
 
-    def strategy(work: CatalogAlignment) -> None:
-        work.relative() if method == "relative" else work.one_by_one(histogram=method == "2dhist")
+    def align(work: JointAlignment) -> None:
+        work.solve(method)
+        if method == "relative" and len(set(work.pairing.component.tolist())) == len(work.exposures):
+            names = ", ".join(e.rootname for e in work.exposures)
+            raise NoFitError(f"no two exposures could be tied to each other ({names}); {'; '.join(work.notes)}")
 
     how = FitMethod(method=method, wcs_kind="REL" if method == "relative" else "IMG")
-    found = run(exposures, reference, strategy, how, fitgeom, settings, catalog)
+    found = run(exposures, reference, align, how, fitgeom, settings, catalog)
     return Fit(**found.given(), **assess(found, settings).given(), start=start)
 
 
 def run(
     exposures: Sequence[ExposureSources],
     reference: Table,
-    strategy: Callable[[CatalogAlignment], None],
+    align: Callable[[JointAlignment], Mapping[str, str] | None],
     how: FitMethod,
     fitgeom: Geometry,
     settings: Mapping[str, Any],
     catalog: str,
 ) -> FitNumbers:
-    """Fit by a strategy, which corrects the exposures of the `CatalogAlignment` it is given, and describe the result.
+    """Fit and describe the result.
 
-    The other parameters are those of `fit`.
+    `align` solves for the exposures of the `JointAlignment` it is given, may take some out, and may return the status of
+    exposures without a star. The other parameters are those of `fit`.
     """
-    from tweakwcs.linearfit import NotEnoughPointsError, SingularMatrixError  # 1 s
-
     options: Mapping[str, Any] = settings["fitting"]
     about = _nothing_yet(reference, how, fitgeom, catalog)
     reason = _cannot_apply(exposures, reference, how.method, options)
@@ -101,12 +104,12 @@ def run(
         return about.model_copy(update={"outcome": "not_applicable", "reason": reason})
     try:
         plane, placed = place(exposures)
-        work = CatalogAlignment(plane, placed, reference, fitgeom, options)
-        strategy(work)
-        return fit_result.describe(work, about)
+        work = JointAlignment(plane, placed, reference, fitgeom, options, Pointing.of(exposures, plane, settings))
+        carried = align(work)
+        return fit_result.describe(work, about, carried)
     except NoFitError as error:
         return about.model_copy(update={"outcome": "failed", "reason": str(error)})
-    except (SingularMatrixError, NotEnoughPointsError, np.linalg.LinAlgError) as error:
+    except np.linalg.LinAlgError as error:
         broken = {"outcome": "failed", "reason": f"the fit broke down: {error}", "code_error": True}
         return about.model_copy(update=broken)
 

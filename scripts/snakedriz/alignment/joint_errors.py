@@ -8,6 +8,7 @@ wrong alike, and ten of them say no more than one. And what a prior holds is as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -74,15 +75,17 @@ class Errors:
 
     def of_frame(self) -> tuple[float, float]:
         """Half-widths (px) of the frame: of the mean over the exposures at their middles."""
-        return self.half_widths(self._mean())
+        return self.half_widths(self.mean_of_exposures)
 
-    def relative(self, index: int) -> tuple[float, float]:
-        """Half-widths (px) of an exposure's middle about the mean of the exposures."""
+    def relative(self, index: int, others: Sequence[int]) -> tuple[float, float]:
+        """Half-widths (px) of an exposure's middle about the mean of some (itself among them) there."""
         own = self.layout.rows(index, self.layout.centres[[index]])[0]
-        every = [self.layout.rows(i, self.layout.centres[[index]])[0] for i in range(self.layout.exposures)]
+        every = [self.layout.rows(i, self.layout.centres[[index]])[0] for i in others]
         return self.half_widths(own - np.mean(every, axis=0))
 
-    def _mean(self) -> Array:
+    @property
+    def mean_of_exposures(self) -> Array:
+        """Derivatives (2, unknowns) of the mean position of the exposures' middles."""
         centres = self.layout.centres
         return np.asarray(np.mean([self.layout.rows(i, centres[[i]])[0] for i in range(len(centres))], axis=0))
 

@@ -53,8 +53,10 @@ class Priors:
 
     Attributes
     ----------
-    visit, lock, exposure : Widths
-        Common to the visit; of one guide-star lock about it; of an exposure about its lock.
+    visit, lock : Widths
+        Common to the visit; of one guide-star lock about it.
+    exposures : sequence of Widths
+        Of each exposure about its lock.
     skew : float
         Of the two terms of skew, common to the visit.
     floor : float
@@ -65,7 +67,7 @@ class Priors:
 
     visit: Widths
     lock: Widths
-    exposure: Widths
+    exposures: Sequence[Widths]
     skew: float
     floor: float
     distortion: float
@@ -329,7 +331,7 @@ def prior_widths(layout: Layout, priors: Priors) -> Array:
         turned = [widths.roll * LEVER, widths.scale * LEVER, priors.skew * LEVER, priors.skew * LEVER]
         return [widths.shift, widths.shift, *turned][:size]
 
-    kinds = [priors.visit, *[priors.lock] * layout.locks, *[priors.exposure] * layout.exposures]
+    kinds = [priors.visit, *[priors.lock] * layout.locks, *priors.exposures]
     return np.array(
         [width for kind, (_, size, _) in zip(kinds, layout.blocks, strict=True) for width in block(kind, size)]
     )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz.alignment.matching import Match
+from snakedriz.alignment.matching import Match, linear_trend
 
 Array = NDArray[np.float64]
 #: Unknowns of each geometry.
@@ -97,8 +97,10 @@ def align(
 ) -> LinearFit:
     """Fit points of a plane to reference points, as one rigid body.
 
-    The least squares are tweakwcs's (`tweakwcs.linearfit.iter_linear_fit`). Clipping compares each separation with its
-    own error, since those of faint and bright stars differ; clipped stars come back if a better fit brings them near.
+    The least squares are tweakwcs's (`tweakwcs.linearfit.iter_linear_fit`). They start from the stars that agree with a
+    robust trend, for an outlier among ten draws a mean so far that it looks no worse than the others. Clipping compares
+    each separation with its own error, since those of faint and bright stars differ, and with the median of all; clipped
+    stars come back if a better fit brings them near.
 
     Parameters
     ----------
@@ -122,7 +124,10 @@ def align(
     xy, target = uv[own], reference[ref]
     sigma = np.hypot(error[own], reference_error[ref])
     least = PARAMETERS[geometry] // 2 + 1
-    keep = np.ones(len(own), dtype=bool)
+    matrix, shift = linear_trend(xy, target, "shift" if geometry == "shift" or len(own) < 4 else "rscale")
+    keep = _near(((xy @ matrix.T + shift - target) ** 2).sum(axis=1) / sigma**2, settings)
+    if keep.sum() < least:
+        keep = np.ones(len(own), dtype=bool)
     for _ in range(int(settings["clip_iterations"]) + 1):
         solved = iter_linear_fit(target[keep], xy[keep], sigma[keep] ** -2.0, None, fitgeom=geometry, nclip=0)
         matrix = np.asarray(solved["matrix_ld"], dtype=float)
@@ -130,12 +135,17 @@ def align(
         shift = np.asarray(solved["shift_ld"], dtype=float) + centre - matrix @ centre  # about (0, 0)
         residual = xy @ matrix.T + shift - target
         chi2 = (residual**2).sum(axis=1) / sigma**2
-        scale2 = chi2[keep].sum() / max(2 * int(keep.sum()) - PARAMETERS[geometry], 1)
-        near = chi2 <= 2.0 * float(settings["clip_sigma"]) ** 2 * scale2
-        if np.array_equal(near, keep) or near.sum() < least or not scale2 > 0:
+        near = _near(chi2, settings)
+        if np.array_equal(near, keep) or near.sum() < least or not chi2[keep].sum() > 0:
             break
         last, keep = keep, near
     else:
         keep = last  # the fit that was made last is of these
     moved = xy[keep] @ matrix.T + shift
     return LinearFit(geometry, matrix, shift, own[keep], ref[keep], moved, residual[keep], sigma[keep])
+
+
+def _near(chi2: Array, settings: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Which squared separations (in errors) are no outliers, by their median: 1.386 of the variance per axis."""
+    scale2 = max(float(np.median(chi2)) / 1.386, 1e-12) if len(chi2) else 1.0
+    return np.asarray(chi2 <= 2.0 * float(settings["clip_sigma"]) ** 2 * scale2)

@@ -1,9 +1,9 @@
 """All exposures of a visit, whatever their filter and association, aligned to each other and the catalogue as one body.
 
-Exposures are tied by the sources they share; where pointings do not all overlap there may be several such bodies, each
-of which is fitted to the catalogue. What has too few stars for that (shallow, narrow band, spectra) inherits the
-correction of an exposure that was taken on the same guide-star lock, unless catalogue stars contradict. Everything
-starts from the pointing as observed, since corrections can be inherited only between WCSs that share their errors.
+One joint solution for all: exposures are tied by the stars they share, by the catalogue, and by the guide-star lock they
+were taken on, each with its error. What has no star of its own (shallow, narrow band, spectra) has the correction of its
+lock. Everything starts from the pointing as observed, since corrections can be common only to WCSs that share their
+errors.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from astropy.io import fits
 from astropy.table import Table
 
 from snakedriz import settings
-from snakedriz.alignment.catalog_alignment import GROUP, CatalogAlignment, NoFitError
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.fit_quality import assess
 from snakedriz.alignment.fitting import run
-from snakedriz.alignment.relative_alignment import tie
+from snakedriz.alignment.joint_alignment import JointAlignment
 from snakedriz.alignment.tangent_plane import PlacedExposure, merge
 from snakedriz.artefacts.base import Geometry
 from snakedriz.artefacts.fit import FitMethod
@@ -32,8 +31,6 @@ from snakedriz.exposures.guiding import Guiding, donor
 from snakedriz.exposures.skeleton import science_extensions
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.statistics import limits
-
-Body = Sequence[PlacedExposure]
 
 
 def fit(
@@ -90,7 +87,7 @@ def fit(
 
 
 class VisitAlignment:
-    """The strategy of a visit: what is tied, fitted, inherited and left out; by how each exposure was guided."""
+    """The strategy of a visit: what is solved for, inherited and left out; by how each exposure was guided."""
 
     def __init__(self, guiding: Mapping[str, Guiding]) -> None:
         self.guiding = guiding
@@ -99,117 +96,36 @@ class VisitAlignment:
         self.inherited: list[Inheritance] = []
         self.left_out: list[LeftOut] = []
 
-    def align(self, work: CatalogAlignment) -> None:
-        """Correct the exposures; those that get no solution are taken out of `work`."""
-        bodies = _bodies(work)
-        self.bodies = [[e.rootname for e in body] for body in bodies if len(body) > 1]
-        waiting = [(body, reason) for body in bodies if (reason := _fit_body(work, body))]
-        if GROUP not in work.fits:  # too few stars for the geometry in any: the first that a shift can be fitted to
-            index = next((i for i, (body, _) in enumerate(waiting) if not _fit_body(work, body, "shift")), None)
-            if index is not None:
-                waiting.pop(index)
-        if GROUP not in work.fits:
-            raise NoFitError("; ".join(f"{_names(body)}: {reason}" for body, reason in waiting))
-        solved = [self.guiding[e.rootname] for e in work.exposures if e.rootname in work.status]
-        for body, reason in waiting:
-            self._see_to(work, body, reason, solved)
-        work.exposures = [e for e in work.exposures if e.rootname in work.status]
-        self.ties = ties(work.exposures, work.association_px, work.plane.scale * 1000.0)
+    def align(self, work: JointAlignment) -> dict[str, str]:
+        """Correct the exposures; those that get no solution are taken out of `work`. Returns who inherits."""
+        work.solve("relative")
+        component = work.pairing.component.tolist()
+        names = [e.rootname for e in work.exposures]
+        bodies = [[n for n, own in zip(names, component, strict=True) if own == k] for k in sorted(set(component))]
+        self.bodies = sorted((body for body in bodies if len(body) > 1), key=lambda body: (-len(body), body))
+        seen = set(work.solution.adjustment.system.measured.exposure.tolist())
+        with_stars = [self.guiding[name] for i, name in enumerate(names) if i in seen]
+        for i, name in enumerate(names):
+            if i not in seen:
+                self._see_to(work, name, with_stars)
+        left_out = {one.rootname for one in self.left_out}
+        if left_out:  # the stars of the others are the same without them
+            work.without(left_out)
+        tolerance = float(work.options["relative"]["association_px"])
+        self.ties = ties(work.exposures, tolerance, work.plane.scale * 1000.0)
+        return {one.rootname: "inherited" for one in self.inherited}
 
-    def _see_to(self, work: CatalogAlignment, body: Body, reason: str, solved: Sequence[Guiding]) -> None:
-        """Let a body inherit the correction of an exposure on the same lock, or else be shifted, or leave it out."""
-        every = list(self.guiding.values())
-        giver, why = None, ""
-        for exposure in body:
-            giver, why = donor(self.guiding[exposure.rootname], solved, every)
-            if giver is not None:
-                self._inherit(work, body, giver, why, reason)
-                return
-        if _fit_body(work, body, "shift"):
-            text = f"too few stars ({reason}), and nothing to inherit: {why}"
-            self.left_out += [LeftOut(rootname=e.rootname, reason=text) for e in body]
-            work.notes.append(f"{_names(body)}: {text}")
-
-    def _inherit(self, work: CatalogAlignment, body: Body, giver: str, why: str, reason: str) -> None:
-        """Give a body the correction of an exposure on the same lock; its own catalogue stars may say otherwise."""
-        source = next(e for e in work.exposures if e.rootname == giver)
-        before = [(e.matrix, e.shift) for e in body]
-        for exposure in body:
-            exposure.correct(source.matrix, source.shift)
-        stars = merge(body, work.association_px)
-        found = work.match(stars.uv)
+    def _see_to(self, work: JointAlignment, name: str, solved: Sequence[Guiding]) -> None:
+        """Let an exposure without a star inherit the correction of its guide-star lock, or leave it out."""
+        giver, why = donor(self.guiding[name], solved, list(self.guiding.values()))
+        if giver is None:
+            text = f"no star that others or the catalogue have, and nothing to inherit: {why}"
+            self.left_out.append(LeftOut(rootname=name, reason=text))
+            work.notes.append(f"{name}: {text}")
+            return
         checked = "no catalogue stars to check it with"
-        if len(found) >= int(work.options["required"]["shift"]):
-            offset = float(np.hypot(*np.median(work.ref.uv[found.ref] - stars.uv[found.image], axis=0)))
-            limit = float(work.options["relative"]["kept_within_px"])
-            if offset > limit:
-                for exposure, (matrix, shift) in zip(body, before, strict=True):
-                    exposure.matrix, exposure.shift = matrix, shift
-                if _fit_body(work, body, "shift"):
-                    raise SnakedrizError(
-                        f"{_names(body)}: {len(found)} matches could not be fitted by a shift",
-                        "report it with the tables of sources and the catalogue; the candidate `visit` can be left out",
-                    )
-                work.notes.append(
-                    f"{_names(body)}: {len(found)} catalogue stars lie {offset:.2f} px from where the "
-                    f"correction of {giver} would put them: fitted alone"
-                )
-                return
-            checked = f"{len(found)} catalogue stars confirm it within {limit:g} px"
-        for exposure in body:
-            work.status[exposure.rootname] = "inherited"
-            self.inherited.append(Inheritance(rootname=exposure.rootname, giver=giver, why=why, checked=checked))
-        work.notes.append(f"{_names(body)} ({reason}): correction of {giver} inherited, {why}; {checked}")
-
-
-def _names(body: Body) -> str:
-    return ", ".join(e.rootname for e in body)
-
-
-def _bodies(work: CatalogAlignment) -> list[Body]:
-    """Sets of exposures that are tied to each other by their sources, the best connected first; then single ones."""
-    bodies: list[Body] = []
-    left = list(work.exposures)
-    while len(left) > 1:
-        tied = tie(left, work.options)
-        if not tied:
-            break
-        bodies.append(tied)
-        left = [e for e in left if not e.tied]
-    return [*bodies, *([e] for e in sorted(left, key=lambda e: (-len(e.start), e.rootname)))]
-
-
-def _fit_body(work: CatalogAlignment, body: Body, geometry: Geometry | None = None) -> str:
-    """Fit a body to the catalogue; the first that succeeds is the group. Returns why it cannot be, else ``''``.
-
-    A body of several exposures falls back to a shift, which keeps its relative geometry. A single exposure without the
-    matches for the geometry rather inherits: a handful of stars says less than the guide stars.
-    """
-    stars = merge(body, work.association_px)
-    tries: list[Geometry] = [geometry] if geometry else [work.fitgeom, "shift"] if len(body) > 1 else [work.fitgeom]
-    name, reason = f"body of {body[0].rootname}", ""
-    for attempt in dict.fromkeys(tries):
-        try:
-            linear = work.fit(name, stars.uv, stars.error, attempt)
-            break
-        except NoFitError as error:
-            reason = str(error)
-            work.found.pop(name, None)
-    else:
-        return reason
-    first = GROUP not in work.fits
-    for exposure in body:
-        exposure.correct(linear.matrix, linear.shift)
-        work.status[exposure.rootname] = "fitted" if geometry is None or first else "fitted alone"
-    # The result looks for an exposure's fit under its own name first, then under that of the group.
-    found, used, linear = work.found.pop(name), work.used.pop(name), work.fits.pop(name)
-    for key in [GROUP] if first else [e.rootname for e in body]:
-        work.found[key], work.used[key], work.fits[key] = found, used, linear
-    if first:
-        work.geometry = attempt
-        if attempt != work.fitgeom:
-            work.notes.append(f"{reason}: one common shift, relative geometry kept")
-    return ""
+        self.inherited.append(Inheritance(rootname=name, giver=giver, why=why, checked=checked))
+        work.notes.append(f"{name}: correction of {giver} inherited, {why}; {checked}")
 
 
 def ties(exposures: Sequence[PlacedExposure], tolerance: float, scale: float) -> list[VisitTie]:

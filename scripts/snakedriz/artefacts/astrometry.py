@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from snakedriz.artefacts.base import Artefact, Count, Measured, Number, Pair, Record, schema
-from snakedriz.artefacts.common import OfExposure, SourceFile
+from snakedriz.artefacts.common import Check, OfExposure, SourceFile
+from snakedriz.artefacts.fit import HeldOut
 
 
 class RelativeExposure(OfExposure):
@@ -90,22 +91,6 @@ class CatalogAstrometry(Record):
     exposures: Sequence[ExposureCatalogOffset]
 
 
-class CrossValidation(Record):
-    """Catalogue stars predicted by a fit that has not seen them."""
-
-    catalog: str
-    outcome: Measured
-    reason: str
-    geometry: str
-    stars: Count | None
-    folds: Count | None
-    held_out_rms_mas: Number = Field(description="root mean square separation from predictions without them")
-    in_sample_rms_mas: Number = Field(description="the same stars in the fit of all")
-    ratio: Number
-    zero_point_error_mas: Number = Field(description="half-width per axis, 68.27 per cent, by jackknife of folds")
-    zero_point_error95_mas: Number = Field(description="95 per cent")
-
-
 class Astrometry(Artefact):
     """Astrometry of one candidate: relative and absolute errors."""
 
@@ -117,4 +102,5 @@ class Astrometry(Artefact):
     relative: RelativeAstrometry
     absolute: AbsoluteErrors
     catalogs: Sequence[CatalogAstrometry] = Field(description="in order of preference")
-    cross_validation: CrossValidation | None
+    held_out: HeldOut | None = Field(description="catalogue stars predicted by a fit that has not seen them")
+    checks: Sequence[Check] = Field(description="of the absolute solution, for candidates with a fit")

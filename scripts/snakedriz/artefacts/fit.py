@@ -78,9 +78,9 @@ class FitExposure(Record):
     """What a fit did to one exposure, and how well its stars agree with the catalogue afterwards."""
 
     rootname: str
-    status: Literal["fitted", "kept", "inherited", "fitted alone"] = Field(
-        description="fitted: in a body, or by itself with enough stars; kept: as it was; inherited: correction of an "
-        "exposure on the same lock; fitted alone: shifted by its own few stars"
+    status: Literal["fitted", "kept", "inherited"] = Field(
+        description="fitted: by stars that others or the catalogue have; kept: without such stars, carried along with "
+        "the visit; inherited: likewise, with its guide-star lock"
     )
     chips: Sequence[FitChip]
     shift_px: Pair = Field(description="x west, y north, at the middle of the exposure")
@@ -96,6 +96,7 @@ class FitExposure(Record):
     median_dec_mas: Number
     zero_point_error_mas: Number = Field(description="half-width per axis at the middle of it, 68.27 per cent")
     zero_point_error95_mas: Number = Field(description="half-width per axis at the middle of it, 95 per cent")
+    floor_px: Number = Field(default=None, description="error per axis beyond what the sources quote, estimated")
     significance: Number = Field(description="normal deviate of the match")
     common_offset_mas: Pair | None = Field(description="from the others by common sources, east and north")
     relative: RelativeTie | None
@@ -131,6 +132,19 @@ class MatchSummary(Record):
     reason: str = Field(description="why there is no match; empty if there is one")
 
 
+class HeldOut(Record):
+    """Catalogue stars held out of a fit in turn, and whether they are where the others put them."""
+
+    stars: Count = Field(description="catalogue stars of the fit, outliers among them")
+    folds: Count
+    found: Count = Field(description="stars within 3 expected errors of where the others put them")
+    chance: Number = Field(description="chance of as many if the matches were pairs of unrelated stars")
+    rms_mas: Number = Field(description="root mean square separation from predictions without them; without outliers")
+    in_sample_rms_mas: Number = Field(description="the same stars in the fit of all")
+    zero_point_error_mas: Number = Field(description="half-width per axis, 68.27 per cent, by jackknife of folds")
+    reason: str = Field(description="why nothing was measured; empty if it was")
+
+
 class FitMethod(Record):
     """How a fit was made."""
 
@@ -157,6 +171,9 @@ class FitNumbers(FitMethod):
     code_error: Switch = Field(description="the alignment code broke down")
     rms_ra_mas: Number = None
     rms_dec_mas: Number = None
+    field_error_mas: Number = Field(default=None, description="radius that holds a star in the corners in 68.27 per cent")
+    distortion_px: Number = Field(default=None, description="rms residual distortion per axis, as it was allowed for")
+    held_out: HeldOut | None = Field(default=None, description="catalogue stars predicted without themselves")
     plane: FitPlane | None = None
     match: dict[str, MatchSummary] | None = Field(default=None, description="by rootname, or `group`")
 
@@ -166,6 +183,7 @@ class FitVerdict(Record):
 
     checks: Sequence[Check] = Field(description="the document's five")
     refusals: Sequence[Check] = Field(description="further limits; failing one makes the fit invalid")
+    absolute: Sequence[Check] = Field(description="held-out stars and magnitudes: what promotion asks of a fit")
     fit_quality: FitQuality
     valid: Switch
     compromised: Switch
@@ -200,9 +218,12 @@ class FitSummary(Record):
     total_rms_mas: Number
     zero_point_error_mas: Number
     zero_point_error95_mas: Number
+    field_error_mas: Number = None
     fit_quality: FitQuality
     checks: Sequence[Check]
     refusals: Sequence[Check]
+    absolute: Sequence[Check]
+    held_out: HeldOut | None = None
 
     @classmethod
     def of(cls, fit: FitResult, file: str, chosen: bool) -> FitSummary:

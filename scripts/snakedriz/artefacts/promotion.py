@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from snakedriz.artefacts.astrometry import AbsoluteErrors, CrossValidation, RelativeErrors
+from snakedriz.artefacts.astrometry import AbsoluteErrors, RelativeErrors
 from snakedriz.artefacts.base import (
     Artefact,
     CandidateName,
@@ -22,6 +22,7 @@ from snakedriz.artefacts.base import (
     schema,
 )
 from snakedriz.artefacts.common import Check, SourceFile
+from snakedriz.artefacts.fit import HeldOut
 
 
 class LargestShift(Record):
@@ -37,7 +38,7 @@ class ErrorSummary(Record):
 
     relative: RelativeErrors
     absolute: AbsoluteErrors
-    cross_validation: CrossValidation | None
+    held_out: HeldOut | None
 
 
 class PromotedFit(Record):

@@ -9,11 +9,11 @@ Card = tuple[str, float | int | str, str]
 
 
 def summary(astrometry: Astrometry | None) -> ErrorSummary | None:
-    """Return the relative and absolute errors of a candidate and its cross-validation; None without a catalogue."""
+    """Return the relative and absolute errors of a candidate and its held-out stars; None without a catalogue."""
     if astrometry is None:
         return None
     return ErrorSummary(
-        relative=astrometry.relative, absolute=astrometry.absolute, cross_validation=astrometry.cross_validation
+        relative=astrometry.relative, absolute=astrometry.absolute, held_out=astrometry.held_out
     )
 
 
@@ -40,9 +40,9 @@ def header_cards(chosen: CandidateRow) -> list[Card]:
             ("SDABSE95", absolute.error95_mas, "[mas] error of the zero point, per axis, 95 %"),
             ("SDABSRMS", absolute.rms_mas, "[mas] true RMS from the catalogue"),
         ]
-        if (crossed := errors.cross_validation) is not None:
+        if (held := errors.held_out) is not None:
             cards += [
-                ("SDHELDRM", crossed.held_out_rms_mas, "[mas] RMS of stars held out of the fit"),
-                ("SDHELDZP", crossed.zero_point_error_mas, "[mas] zero point error from held-out stars"),
+                ("SDHELDRM", held.rms_mas, "[mas] RMS of stars held out of the fit"),
+                ("SDHELDZP", held.zero_point_error_mas, "[mas] zero point error from held-out stars"),
             ]
     return [(keyword, value, comment) for keyword, value, comment in cards if value is not None]
