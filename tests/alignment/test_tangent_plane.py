@@ -27,13 +27,15 @@ def test_positions_are_distances_on_the_sky(scene):
 
 @pytest.mark.parametrize("dec", [-30.0, 0.0, 80.0])
 def test_covariances_of_catalogue_rows(dec):
-    """Against scattered positions: 20,000 know an element to 1 per cent of the errors' product, and 4 sigma are 0.04."""
+    """Against scattered positions: 20,000 know an element to 1 per cent of the errors' product; 4 sigma are 0.04."""
     rng = np.random.default_rng(4)
     plane = TangentPlane(150.0, dec, 0.05)
     east, north, rho = 30.0, 10.0, 0.7
     for away in (0.0, 0.08):  # deg of the great circle; at 80 deg north is 0.45 deg from that of the middle
         ra, there = 150.0 + away / np.cos(np.radians(dec)), dec + away
-        rows = PlacedRows.of(plane, [ra], [there], [np.hypot(east, north) / np.sqrt(2)], ([east], [north], [rho]))
+        rows = PlacedRows.of(
+            plane, [ra], [there], [np.hypot(east, north) / np.sqrt(2)], errors=([east], [north], [rho])
+        )
         e, n = rng.multivariate_normal([0, 0], [[east**2, rho * east * north], [rho * east * north, north**2]], 20000).T
         uv = plane.from_sky(ra + e / 3.6e6 / np.cos(np.radians(there)), there + n / 3.6e6)
         assert np.abs(np.cov(uv.T) - rows.covariance[0]).max() < 0.04 * 0.6**2

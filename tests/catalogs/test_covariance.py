@@ -59,11 +59,10 @@ def scatter(row, wanted, to, n=20000):
     rng = np.random.default_rng(12)
     drawn = rng.multivariate_normal(np.zeros(5), wanted, n).T
     cos = np.cos(np.radians(row["DEC"]))
-    vectors = seen(
+    return seen(
         row["RA"] + drawn[0] / 3.6e6 / cos, row["DEC"] + drawn[1] / 3.6e6, row["parallax"] + drawn[2],
         row["pmra"] + drawn[3], row["pmdec"] + drawn[4], row["epoch"], to,
     )  # fmt: skip
-    return vectors
 
 
 @pytest.mark.parametrize("epoch", [1994.3, 2003.05, 2024.6])
@@ -103,8 +102,8 @@ def test_real_gaia_rows():
         assert min(found) > 5 * 0.9 * min(errors["ra_error"], errors["dec_error"])  # 13.7 years of proper motion
 
 
-def test_the_right_parallax_is_left_out_of_nothing():
-    """A parallax that is not applied shifts the star: 20 mas times the factor of that day are in the error."""
+def test_a_parallax_that_is_not_applied_is_in_the_error():
+    """It shifts the star all the same: 20 mas times the factor of that day."""
     table = star()
     for epoch in (2003.0, 2003.25):
         applied, not_applied = (reference.at_epoch(table, epoch, parallax=switch)[0] for switch in (True, False))

@@ -98,8 +98,8 @@ def test_proper_motion(tmp_path):
         at_epoch(out, 2006.0, pm_policy="guess")
 
 
-MOTIONS = {"ra": [10.0, 10.01, 10.02], "dec": [1.0] * 3, "pmra": [50.0, -50.0, 30.0], "pmdec": [10.0, 0.0, 0.0],
-           "ra_error": [0.1] * 3, "dec_error": [0.1] * 3, "pmra_error": [0.1] * 3, "pmdec_error": [0.1] * 3}  # fmt: skip
+MOTIONS = {"ra": [10.0, 10.01, 10.02], "dec": [1.0] * 3, "pmra": [50.0, -50.0, 30.0], "pmdec": [10.0, 0.0, 0.0]}
+MOTIONS |= {name: [0.1] * 3 for name in ("ra_error", "dec_error", "pmra_error", "pmdec_error")}
 
 
 @pytest.mark.parametrize("given", ["name", "table", "configuration", "column"])

@@ -77,7 +77,7 @@ class PlacedRows:
 
     @classmethod
     def of(
-        cls, plane: TangentPlane, ra: Any, dec: Any, sigma: Any, errors: tuple[Any, Any, Any] | None = None
+        cls, plane: TangentPlane, ra: Any, dec: Any, sigma: Any, *, errors: tuple[Any, Any, Any] | None = None
     ) -> PlacedRows:
         """Place sky positions (deg) with their errors per axis (mas).
 
