@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from snakedriz.artefacts.base import Artefact, Count, Measured, Number, Pair, Record, schema
-from snakedriz.artefacts.common import OfExposure, SourceFile
+from snakedriz.artefacts.common import Check, OfExposure, SourceFile
 
 
 class RelativeExposure(OfExposure):
@@ -118,3 +118,6 @@ class Astrometry(Artefact):
     absolute: AbsoluteErrors
     catalogs: Sequence[CatalogAstrometry] = Field(description="in order of preference")
     cross_validation: CrossValidation | None
+    checks: Sequence[Check] = Field(
+        default=(), description="of the absolute solution: held_out, second_catalog, magnitudes"
+    )
