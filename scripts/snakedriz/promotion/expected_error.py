@@ -15,6 +15,8 @@ from snakedriz.settings import wcs_accuracy
 
 #: Radius that holds 68.27 per cent of a round Gaussian, over its standard deviation per axis (Rayleigh's distribution).
 RADIUS = math.sqrt(-2.0 * math.log(1.0 - 0.6827))
+#: The normal deviate that 68.27 per cent lie below.
+_ONE_SIDED = 0.4753
 
 
 def of_candidate(
@@ -57,8 +59,13 @@ def _measured(astrometry: Astrometry | None) -> AbsoluteErrors | None:
 
 
 def _from_offset(measured: AbsoluteErrors, error: float) -> float:
-    """Return offset, rotation and scale, and the error per axis as a radius, in quadrature, mas."""
-    return math.hypot(*(measured.offset_mas or ()), measured.field_mas or 0.0, RADIUS * error)
+    """Return what the true offset, with rotation and scale, is below in 68 per cent, mas; `error` is that per axis.
+
+    The true distance has Rice's distribution about the measured one, d. Its quantile is RADIUS times the error where d
+    is nothing, and d and a half error where d is large; this form of it holds 68 to 70 per cent in between.
+    """
+    distance = math.hypot(*(measured.offset_mas or ()), measured.field_mas or 0.0)
+    return _ONE_SIDED * error + math.hypot(distance, (RADIUS - _ONE_SIDED) * error)
 
 
 def _of_fit(
