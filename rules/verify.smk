@@ -1,6 +1,6 @@
 # Needs: a candidate's product and single drizzles, and the default candidate's to compare with.
 # Makes: per candidate verification.json (every check with value, limit and outcome), drizzlepac.json (what drizzlepac 3.11
-# would say, for comparison only), astrometry.json (against the catalogues) and metrics.json, all together.
+# would say, for comparison only), astrometry.json (against each other and the catalogues) and metrics.json, all together.
 
 
 rule verification:
@@ -31,9 +31,6 @@ rule verification:
         "../scripts/verification.py"
 
 
-ASTROMETRY = f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/astrometry.json"
-
-
 rule drizzlepac_numbers:
     # For comparison only: nothing but metrics.json waits for it, and it takes longer than the verification.
     input:
@@ -60,20 +57,39 @@ rule drizzlepac_numbers:
         "../scripts/drizzlepac_numbers.py"
 
 
-rule metrics:
-    # With the astrometry, which asks no more of the machine than starting Python does; apart from the verification,
-    # which sources wait for: it says whether the default's CR flags can be trusted.
+rule astrometry:
+    # Apart from the verification, which sources wait for: it says whether the default's CR flags can be trusted.
     input:
         inventory=rules.inventory.output.inventory,
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
         wcs=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/{{asn}}_wcs.fits",
         sources=of_job(PLAN.sources_to_compare, "asn", "candidate"),
         catalogs=of_job(PLAN.catalogs_to_compare_with, "asn", "candidate"),
-        fits=of_job(PLAN.fits_chosen_from, "asn", "candidate"),
+    output:
+        astrometry=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/astrometry.json",
+    log:
+        f"{OUT}/{{asn}}/logs/astrometry_{{candidate}}.log",
+    benchmark:
+        f"{OUT}/{{asn}}/benchmarks/astrometry_{{candidate}}.tsv"
+    conda:
+        "../envs/snakedriz.yaml"
+    resources:
+        **PLAN.resources("astrometry", of_job(PLAN.exposures, "asn")),
+    params:
+        detectors=PLAN.detectors,
+        versions=PLAN.versions,
+    message:
+        "{wildcards.asn}: astrometry of the {wildcards.candidate} WCS"
+    script:
+        "../scripts/astrometry.py"
+
+
+rule metrics:
+    input:
         verification=rules.verification.output.verification,
+        astrometry=of_job(PLAN.astrometry, "asn", "candidate"),
         drizzlepac=of_job(PLAN.drizzlepac_numbers, "asn", "candidate"),
     output:
-        **({"astrometry": ASTROMETRY} if PLAN.catalogs else {}),
         metrics=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/metrics.json",
     log:
         f"{OUT}/{{asn}}/logs/metrics_{{candidate}}.log",
@@ -82,11 +98,10 @@ rule metrics:
     conda:
         "../envs/snakedriz.yaml"
     resources:
-        **PLAN.resources("metrics", of_job(PLAN.exposures, "asn")),
+        **PLAN.resources("metrics"),
     params:
-        detectors=PLAN.detectors,
         versions=PLAN.versions,
     message:
-        "{wildcards.asn}: astrometry and metrics of the {wildcards.candidate} WCS"
+        "{wildcards.asn}: metrics of the {wildcards.candidate} WCS"
     script:
         "../scripts/metrics.py"

@@ -9,12 +9,13 @@ from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.artefacts.solution import Solution
-from snakedriz.artefacts.verification import Registration
+from snakedriz.artefacts.verification import GeometryChange, Registration
 from snakedriz.settings.configuration import PromotionSettings
 
 EXAMPLES = Path(__file__).parents[1] / "artefacts" / "examples"
 INVENTORY = Inventory.read(EXAMPLES / "inventory.json")
 _SOLUTION, _METRICS = Solution.read(EXAMPLES / "solution_aposteriori.json"), Metrics.read(EXAMPLES / "metrics.json")
+FITTED = ("aposteriori", "visit")
 SUFFIXES = {"default": "", "apriori": "-GSC240", "aposteriori": "-FIT_REL_GAIAeDR3"}
 
 
@@ -43,22 +44,57 @@ def registration(shift: float = 0.01, error: float = 0.005, chip_shift: float | 
     return Registration(exposures=[one], scale_arcsec=0.05)
 
 
+def check(name: str, passed: bool | None, value: float | None = 0.0, **changed: Any) -> Check:
+    """Return a check of all policies against a limit of 1; what is open has no value."""
+    content = {"limit": 1.0, "unit": "", "policy": ["measured", "documented", "drizzlepac"], "note": "", **changed}
+    return Check(name=name, value=None if passed is None else value, passed=passed, **content)
+
+
+def geometry(largest_px: float) -> GeometryChange:
+    """Return how far exposures have moved among themselves from where the default has them."""
+    return GeometryChange(reference="default", largest_px=largest_px, unchanged=largest_px <= 0.01)
+
+
 def metrics(
     name: str, similarity: float = 0.2, verified: bool = True, width: float = 1.0, offset: float | None = None,
-    found: Registration | None = None, **changed: Any,
+    found: Registration | None = None, held_out: bool | None = True, **changed: Any,
 ) -> Metrics:  # fmt: skip
-    """Return a candidate's metrics; `offset` from the catalogue east, with an error of 1 mas."""
-    check = Check(
-        name="similarity", value=similarity, limit=1.0, unit="", passed=similarity <= 1.0, policy=["documented"],
-        note="",
-    )  # fmt: skip
+    """Return a candidate's metrics; `offset` from the catalogue east, with an error of 1 mas; `held_out` of a fit."""
+    checks = [
+        check("similarity", similarity <= 1.0, similarity, policy=["documented"]),
+        check("focus", True, policy=["documented"]), check("drizzlepac", verified, policy=["drizzlepac"]),
+    ]  # fmt: skip
     verdicts = {"documented": verified and similarity <= 1.0, "measured": verified, "drizzlepac": verified}
     astrometry = None
-    if offset is not None:
-        absolute = _METRICS.astrometry.absolute.model_copy(update={"offset_mas": [offset, 0.0], "error_mas": 1.0})
-        astrometry = _METRICS.astrometry.model_copy(update={"absolute": absolute})
+    if offset is not None or name in FITTED:
+        known = (
+            {"offset_mas": None, "error_mas": None}
+            if offset is None
+            else {"offset_mas": [offset, 0.0], "error_mas": 1.0}
+        )
+        absolute = _METRICS.astrometry.absolute.model_copy(update=known)
+        seen = [check("held_out", held_out)] if name in FITTED else []
+        astrometry = _METRICS.astrometry.model_copy(update={"absolute": absolute, "checks": seen})
     return _METRICS.model_copy(update={
-        "candidate": name, "checks": [check], "registration": found or registration(), "verified": verdicts,
+        "candidate": name, "checks": checks, "registration": found or registration(), "verified": verdicts,
         "psf_width": _METRICS.psf_width.model_copy(update={"ratio": width, "ratio_err": 0.003}),
         "astrometry": astrometry, **changed,
+    })  # fmt: skip
+
+
+def unmeasured(name: str, **changed: Any) -> Metrics:
+    """Return the metrics of a candidate in a field in which nothing can be measured."""
+    return metrics(name, **{
+        "verified": False, "relative": "unmeasured",
+        "registration": None, "psf_width": None,
+        "checks": [check("registration", None, limit=None, policy=["measured"]),
+                   check("similarity", None, limit=None, policy=["documented"])], **changed,
+    })  # fmt: skip
+
+
+def single(name: str, **changed: Any) -> Metrics:
+    """Return the metrics of a candidate of one exposure, which has nothing to be compared with."""
+    return metrics(name, **{
+        "relative": "single exposure", "registration": None, "psf_width": None,
+        "checks": [check("registration", None, limit=None)], **changed,
     })  # fmt: skip

@@ -11,6 +11,7 @@ from snakedriz.artefacts.astrometry import Astrometry
 from snakedriz.artefacts.promotion import LargestShift, Promotion
 from snakedriz.promotion import error_summary
 
+NOTHING = dict.fromkeys(("registration", "astrometry", "expected_error", "verdict"))
 EXAMPLES = Path(__file__).parents[1] / "artefacts" / "examples"
 
 
@@ -35,6 +36,8 @@ def test_header_cards_keep_relative_and_absolute_apart(row):
     assert cards["SDRELMAS"] == row.astrometry.relative.scatter_mas
     assert cards["SDABSERR"] == row.astrometry.absolute.error_mas
     assert cards["SDREGPX"] == 0.05
+    assert (cards["SDVERDCT"], cards["SDEXPERR"]) == ("verified", row.expected_error.value_mas)
+    assert cards["SDEXPBAS"].startswith("offset from GAIAeDR3, 48 stars")
     assert "SDHELDRM" not in cards  # the default candidate was not fitted
     header = fits.Header()
     for keyword, value, comment in error_summary.header_cards(row):
@@ -46,7 +49,7 @@ def test_header_cards_keep_relative_and_absolute_apart(row):
 
 
 def test_what_was_not_measured_has_no_card(row):
-    assert error_summary.header_cards(row.model_copy(update={"registration": None, "astrometry": None})) == []
+    assert error_summary.header_cards(row.model_copy(update=NOTHING)) == []
     unmeasured = row.astrometry.absolute.model_copy(update={"offset_mas": None, "error_mas": None})
     errors = row.astrometry.model_copy(update={"absolute": unmeasured})
     cards = {keyword for keyword, _, _ in error_summary.header_cards(row.model_copy(update={"astrometry": errors}))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers.candidates import metrics, registration
+from helpers.candidates import check, geometry, metrics, registration, unmeasured
 from snakedriz.promotion import no_harm
 
 
@@ -50,3 +50,48 @@ def test_what_one_side_lacks_is_not_compared():
     assert no_harm.worst_registration(bare) is None
     assert no_harm.checks(bare, [metrics("default", offset=2.0)]) == []
     assert no_harm.checks(metrics("aposteriori", offset=2.0), [bare]) == []
+
+
+GOOD = {"relative": "measured", "checks": [check("registration", True)]}
+
+
+def hidden(**changed):
+    """Return the metrics of a fit that moved exposures among themselves by 3 px, and could not be measured."""
+    return unmeasured("aposteriori", **{"relative_geometry": geometry(3.0), **changed})
+
+
+def test_what_was_not_measured_is_no_better_than_what_was():
+    """Left out, the comparison once let a candidate win for lack of measurement."""
+    (found,) = no_harm.checks(hidden(), [metrics("default", **GOOD)])
+    assert (found.name, found.value, found.passed) == ("no_harm", None, None)
+    assert "default, which is good" in found.note
+    assert set(found.policy) == {"measured", "documented", "drizzlepac"}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "other"),
+    [
+        (hidden(), metrics("default", relative="failed")),  # nothing good would be replaced
+        (hidden(), unmeasured("default")),
+        (hidden(relative_geometry=geometry(0.001)), metrics("default", **GOOD)),
+        (hidden(relative_geometry=geometry(0.001)),
+         metrics("apriori", relative_geometry=geometry(0.001), **GOOD)),
+    ],
+)  # fmt: skip
+def test_what_was_not_good_or_does_not_change_is_not_compared(candidate, other):
+    assert no_harm.checks(candidate, [other]) == []
+
+
+def test_what_is_unmeasured_is_held_against_each_of_the_others():
+    """It lies as the default does, and the a priori, which does not, was measured."""
+    apriori = metrics("apriori", relative_geometry=geometry(0.5), **GOOD)
+    (found,) = no_harm.checks(hidden(relative_geometry=geometry(0.001)), [apriori, unmeasured("default")])
+    assert found.passed is None
+    assert "apriori" in found.note
+
+
+@pytest.mark.parametrize(("shift", "passed"), [(0.01, None), (0.5, False)])
+def test_what_was_measured_of_a_part_can_refute_and_not_confirm(shift, passed):
+    """One exposure is registered, another of the same candidate could not be measured."""
+    found = no_harm.checks(hidden(registration=registration(shift)), [metrics("default", **GOOD)])
+    assert [check.passed for check in found if check.name == "no_harm"] == [passed]

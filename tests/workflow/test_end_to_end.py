@@ -162,6 +162,7 @@ def test_a_changed_limit_reruns_the_promotion_and_what_follows(finished):
         "sources",
         "fit",
         "verification",
+        "astrometry",
         "metrics",
     }, changed.tail
     done = workflow.run(

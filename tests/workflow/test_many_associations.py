@@ -53,7 +53,7 @@ def test_reading_and_planning_are_linear_in_the_number_of_associations(tmp_path,
         assert done.code == 0, done.tail
         counts.append((jobs(done) - 1, len(opened)))
     assert counts[1] == (2 * counts[0][0], 2 * counts[0][1])
-    assert counts[0][0] == 34 * 4
+    assert counts[0][0] == 37 * 4
     # the table twice (to list, then to read), the raw file for DRIZCORR, the first exposure for screening
     assert counts[0][1] <= 6 * 4
 

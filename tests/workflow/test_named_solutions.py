@@ -130,7 +130,7 @@ def test_nothing_runs_again_and_a_new_pattern_runs_only_what_is_new(finished):
     assert planned.code == 0, planned.tail
     rules = dict(re.findall(r"^(\w+) +(\d+)$", planned.output, flags=re.MULTILINE))
     rules.pop("total")
-    new = ("named_solution", "candidate_product", "verification", "metrics")
+    new = ("named_solution", "candidate_product", "verification", "astrometry", "metrics")
     assert rules == dict.fromkeys((*new, "promotion"), "1")
     target = "results/jdemo1010/jdemo1010_again/solution.json"
     assert workflow.run(folder, target).rules == ["named_solution"]

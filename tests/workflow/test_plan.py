@@ -63,6 +63,8 @@ def test_a_candidate_that_is_ruled_out_asks_for_nothing(make, environ, config, l
     for name in plan.candidates(ASN):
         assert bool(plan.to_verify(ASN, name)) == (name in left)
         assert bool(plan.to_compare_with(ASN, name)) == (name in left - {"default"})
+        assert bool(plan.astrometry(ASN, name)) == (name in left and bool(plan.catalogs))
+        assert bool(plan.sources_to_compare(ASN, name)) == (name in left)
     assert bool(plan.all_fits(ASN)) == ("aposteriori" in left)
     assert any("_apriori/" in path for path in plan.start_of_fit(ASN)) == ("apriori" in left)
     assert {path.split("_vs_")[1] for path in targets.pictures(plan)} == {f"{n}.png" for n in left - {"default"}}

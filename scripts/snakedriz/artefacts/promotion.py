@@ -23,6 +23,7 @@ from snakedriz.artefacts.base import (
 )
 from snakedriz.artefacts.common import Check, SourceFile
 from snakedriz.artefacts.fit import HeldOut
+from snakedriz.artefacts.verification import GeometryChange, RelativeAlignment
 
 
 class LargestShift(Record):
@@ -51,6 +52,21 @@ class PromotedFit(Record):
     total_rms_mas: Number
 
 
+#: What can be said of a candidate. The first three are verified; "changes nothing": its exposures lie among themselves
+#: as the default's do, and it is expected to be closer to the truth on the sky.
+Verdict = Literal[
+    "verified", "single exposure", "no overlap", "unmeasured, changes nothing", "not verified, changes nothing",
+    "absolute solution unmeasured", "unmeasured", "not verified",
+]  # fmt: skip
+
+
+class ExpectedError(Record):
+    """How far from the truth a candidate's positions are expected to be."""
+
+    value_mas: Number = Field(description="radius on the sky that holds 68 per cent; null where nothing is known")
+    rests_on: str = Field(description="what it was measured from, or why it is expected")
+
+
 class CandidateRow(Record):
     """One candidate with every check."""
 
@@ -59,6 +75,10 @@ class CandidateRow(Record):
     reason: str
     wcsname: str
     verified: Switch
+    verdict: Verdict | None = Field(default=None, description="in words; absent for a candidate without a WCS")
+    expected_error: ExpectedError | None = Field(default=None, description="absent for a candidate without a WCS")
+    relative: RelativeAlignment | None = Field(default=None, description="what is known of its exposures' alignment")
+    relative_geometry: GeometryChange | None = Field(default=None, description="of the exposures among themselves")
     verdicts: dict[Policy, Switch] = Field(description="by policy; empty for a candidate without a WCS")
     fit_quality: FitQuality | None
     registration: LargestShift | None
@@ -89,6 +109,7 @@ class Promotion(Artefact):
     winner: str | None
     wcsname: str | None
     verified: Switch
+    verdict: Verdict | None = Field(default=None, description="of the winner, in words")
     policy: Policy
     reason: Annotated[str, Field(min_length=1)]
     override: Override | None

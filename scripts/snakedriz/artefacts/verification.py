@@ -182,6 +182,19 @@ class StarWidth(Record):
     ratio_err: Number
 
 
+#: What could be known of the alignment of the exposures to each other: measured (and good), failed, unmeasured (of some
+#: exposures that overlap), or not in question.
+RelativeAlignment = Literal["measured", "failed", "unmeasured", "single exposure", "no overlap"]
+
+
+class GeometryChange(Record):
+    """How far the exposures have moved among themselves from another candidate's positions."""
+
+    reference: str = Field(description="the other candidate")
+    largest_px: Number = Field(description="largest change of distance between two positions, detector px")
+    unchanged: Switch
+
+
 class PixelEvidence(Artefact):
     """What the pixels say; what was not measured is absent."""
 
@@ -198,6 +211,8 @@ class PixelEvidence(Artefact):
     registration: Registration | None = None
     psf_width: StarWidth | None = None
     similarity_to_default: SimilarityToDefault | None = None
+    relative: RelativeAlignment | None = Field(default=None, description="what could be known of it")
+    relative_geometry: GeometryChange | None = Field(default=None, description="of the exposures among themselves")
 
 
 class Verification(PixelEvidence):

@@ -19,7 +19,12 @@ def summary(astrometry: Astrometry | None) -> ErrorSummary | None:
 
 def header_cards(chosen: CandidateRow) -> list[Card]:
     """Return (keyword, value, comment) of a candidate's errors; what was not measured is left out."""
-    cards: list[tuple[str, float | int | str | None, str]] = []
+    cards: list[tuple[str, float | int | str | None, str]] = [("SDVERDCT", chosen.verdict, "verdict in words")]
+    if (expected := chosen.expected_error) is not None:
+        cards += [
+            ("SDEXPERR", expected.value_mas, "[mas] expected error on the sky, 68 % radius"),
+            ("SDEXPBAS", expected.rests_on.encode("ascii", "replace").decode(), ""),
+        ]
     if (shift := chosen.registration) is not None:
         cards += [
             ("SDREGPX", shift.worst_px, "[pix] largest shift between drizzled exposures"),

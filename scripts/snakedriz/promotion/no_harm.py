@@ -1,7 +1,8 @@
 """Do no harm: a candidate is held against every one that it would replace, beyond the errors of both.
 
 Compared are what the candidate does to the exposures among themselves (the worst registration of an exposure or chip),
-to the stars in the product (their width), and to the sky (the offset from the catalogue).
+to the stars in the product (their width), and to the sky (the offset from the catalogue). A registration that could not
+be measured is no better than one that was: only where the exposures lie among themselves as before does it not count.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import get_args
 from snakedriz.artefacts.base import Policy
 from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.metrics import Metrics
+from snakedriz.promotion import relative_alignment
 from snakedriz.verification.registration import displacements
+
+NAMES = ("no_harm", "no_harm_width", "no_harm_offset")
 
 #: Widths of the same stars in products on different pixel grids agree to this (of the width): pixel phases differ.
 WIDTH_FLOOR = 0.01
@@ -45,12 +49,27 @@ def _check(name: str, value: float, limit: float, unit: str, note: str) -> Check
     )
 
 
+def _unmeasured(candidate: Metrics, replaced: Sequence[Metrics]) -> Check | None:
+    """Return a check that is open where a candidate could not be measured and changes what was measured to be good."""
+    if relative_alignment.known(candidate) != "unmeasured":
+        return None
+    for other in replaced:
+        same = relative_alignment.is_unchanged(candidate) and relative_alignment.is_unchanged(other)
+        if relative_alignment.known(other) == "measured" and not same:
+            note = f"not measured, and not the relative geometry of {other.candidate}, which is good"
+            return Check(
+                name="no_harm", value=None, limit=None, unit="px", passed=None, policy=get_args(Policy), note=note
+            )
+    return None
+
+
 def checks(candidate: Metrics, replaced: Sequence[Metrics]) -> list[Check]:
     """Compare a candidate with those that it would replace, which have a solution and come after it in the rank.
 
     The checks are `no_harm` (px), `no_harm_width` and `no_harm_offset` (mas, where both have the same catalogue), each
     against the strictest of the others: its value plus three times the errors of both. Left out where either side could
-    not be measured.
+    not be measured; but `no_harm` is open (None) for a candidate that could not, and that moves exposures among
+    themselves which were measured to be aligned.
     """
     shift, width, offset = worst_registration(candidate), _width(candidate), _offset(candidate)
     shifts, widths, offsets = [], [], []
@@ -69,4 +88,9 @@ def checks(candidate: Metrics, replaced: Sequence[Metrics]) -> list[Check]:
             limit = their_offset[1] + 3.0 * math.hypot(offset[2], their_offset[2])
             note = f"offset from {offset[0]}; {name}: {their_offset[1]:.2f} mas"
             offsets.append((limit, _check("no_harm_offset", offset[1], limit, "mas", note)))
-    return [min(found, key=lambda pair: pair[0])[1] for found in (shifts, widths, offsets) if found]
+    found = [min(pairs, key=lambda pair: pair[0])[1] for pairs in (shifts, widths, offsets) if pairs]
+    # What was measured of a part of the exposures can refute, and cannot confirm.
+    refuted = any(check.name == "no_harm" and not check.passed for check in found)
+    if not refuted and (hidden := _unmeasured(candidate, replaced)) is not None:
+        found = [hidden, *(check for check in found if check.name != "no_harm")]
+    return found

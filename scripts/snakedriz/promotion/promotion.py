@@ -6,66 +6,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from snakedriz.artefacts.base import FitQuality, Policy
-from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.artefacts.promotion import CandidateRow, LargestShift, Override, PromotedFit, Promotion
 from snakedriz.artefacts.solution import Solution
 from snakedriz.errors import SnakedrizError
-from snakedriz.promotion import data_used, error_summary, no_harm
+from snakedriz.promotion import (
+    absolute_solution,
+    data_used,
+    error_summary,
+    expected_error,
+    limits,
+    no_harm,
+    relative_alignment,
+    verdict,
+)
 from snakedriz.settings import configuration
 
 #: Fit qualities that mean a fit can be used (the document's scale: 5 no valid solution, -1 failed altogether).
 VALID_QUALITIES: tuple[FitQuality, ...] = (1, 2, 3, 4)
 
 
-def _passes(value: float | None, limit: Any) -> bool | None:
-    """Compare a value with a limit: at most a number, or within [low, high]."""
-    if value is None or limit is None:
-        return None
-    if isinstance(limit, (list, tuple)):
-        return bool(limit[0] <= value <= limit[1])
-    return bool(value <= limit)
-
-
-def _with_limits(checks: Sequence[Check], limits: Mapping[str, Any]) -> list[Check]:
-    """Return the checks with the user's limits in place of the recorded ones."""
-    out = []
-    for check in checks:
-        if check.name in limits and check.value is not None:
-            limit, note = limits[check.name], f"limit from promotion.limits (was {check.limit})"
-            update = {"limit": limit, "passed": _passes(check.value, limit), "note": note}
-            out.append(check.model_copy(update=update))
-        else:
-            out.append(check)
-    return out
-
-
-def _verified(metrics: Metrics, checks: Sequence[Check], policy: Policy, changed: bool) -> bool:
-    """Return the verdict of a policy: as measured, or, where limits were changed, from the checks anew.
-
-    With changed limits a verdict needs every check of the policy not to fail; that something was measurable at all is
-    part of the recorded verdict and does not depend on limits.
-    """
-    if not changed:
-        return metrics.verified[policy]
-    relevant = [check for check in checks if policy in (check.policy or ())]
-    return bool(relevant) and all(check.passed is not False for check in relevant)
-
-
-def _refuse_unknown(limits: Mapping[str, Any], metrics: Sequence[Metrics]) -> None:
-    """Refuse limits of checks that no candidate has: a misspelt limit must not pass for a met one."""
-    known = {check.name for m in metrics for check in m.checks}
-    known |= {"similarity_to_default", "no_harm", "no_harm_width", "no_harm_offset"}
-    unknown = sorted(set(limits) - known)
-    if unknown and any(m.checks for m in metrics):
-        raise SnakedrizError(
-            f"promotion.limits: no check is called {', '.join(unknown)}", f"use names of {', '.join(sorted(known))}"
-        )
-
-
 def _row(
-    solution: Solution, metrics: Metrics, replaced: Sequence[Metrics], settings: configuration.PromotionSettings
+    inventory: Inventory,
+    solution: Solution,
+    metrics: Metrics,
+    replaced: Sequence[Metrics],
+    settings: configuration.PromotionSettings,
 ) -> CandidateRow:
     """Return one candidate's row of promotion.json; `replaced` are the metrics of those that it would replace."""
     row = CandidateRow(
@@ -75,18 +42,28 @@ def _row(
     )  # fmt: skip
     if solution.outcome != "ok":
         return row
-    checks = _with_limits(metrics.checks, settings.limits)
-    changed = any(check.name in settings.limits for check in metrics.checks)
-    verdicts = {name: _verified(metrics, checks, name, changed) for name in metrics.verified}
-    harm = _with_limits(no_harm.checks(metrics, replaced), settings.limits)
+    checks = limits.apply(metrics.checks, settings.limits, metrics)
+    gate = limits.apply(absolute_solution.checks(solution, metrics), settings.limits, metrics)
+    harm = limits.apply(no_harm.checks(metrics, replaced), settings.limits, metrics)
+    verdicts = {name: limits.verdict(metrics, checks, name) for name in metrics.verified}
+    evidence = verdict.Evidence(
+        of_policy=verdicts[settings.policy],
+        checks=[check for check in checks if settings.policy in (check.policy or ())],
+        harm=harm, confirmed=absolute_solution.is_confirmed(gate), relative=relative_alignment.known(metrics),
+    )  # fmt: skip
+    word = verdict.of(evidence)
     update: dict[str, Any] = {
-        "verified": verdicts[settings.policy] and all(check.passed for check in harm),
+        "verified": word in verdict.VERIFIED,
+        "verdict": word,
+        "relative": evidence.relative,
+        "relative_geometry": metrics.relative_geometry,
         "verdicts": verdicts,
         "astrometry": error_summary.summary(metrics.astrometry),
+        "expected_error": expected_error.of_candidate(inventory, solution, metrics, evidence.confirmed),
     }
     if (worst := no_harm.worst_registration(metrics)) is not None:
         update["registration"] = LargestShift(worst_px=worst[0], error_px=worst[1], of=worst[2])
-    checks += harm
+    checks += [*harm, *gate]
     if (fit := solution.chosen_fit) is not None:
         update["fit_quality"] = fit.fit_quality
         update["fit"] = PromotedFit(
@@ -106,15 +83,21 @@ def _replaced(name: str, metrics: Sequence[Metrics], order: Sequence[str]) -> li
     return [m for m in metrics if m.outcome == "ok" and m.candidate in after]
 
 
-def _failures(row: CandidateRow, policy: Policy) -> str:
+def _why_not(row: CandidateRow, default: CandidateRow | None, policy: Policy) -> str:
+    """Say why a candidate that is not verified is not promoted either."""
+    if row.verdict == "absolute solution unmeasured":
+        return "absolute solution unmeasured"
     failed = [c for c in row.checks if c.passed is False and (c.policy is None or policy in c.policy)]
-    return "; ".join(f"{c.name} {c.value} against {c.limit}" for c in failed) or "nothing could be measured"
+    said = "; ".join(f"{c.name} {c.value} against {c.limit}" for c in failed) or "nothing could be measured"
+    if failed or default is None or row is default:
+        return said
+    return f"{said}, and {verdict.why_not_promoted(row, default)}"
 
 
-def _first_verified(
+def _first(
     rows: Mapping[str, CandidateRow], settings: configuration.PromotionSettings
 ) -> tuple[CandidateRow | None, list[str]]:
-    """Return the first of the rank that is verified, and why those before it are not promoted."""
+    """Return the first of the rank that is verified or changes nothing, and why those before it are not promoted."""
     said = []
     for name in settings.rank:
         row = rows.get(name)
@@ -124,10 +107,10 @@ def _first_verified(
             said.append(f"{name} is {row.outcome.replace('_', ' ')} ({row.reason})")
         elif name in ("visit", "aposteriori") and row.fit_quality not in VALID_QUALITIES:
             said.append(f"{name} has no valid fit (quality {row.fit_quality})")
-        elif not row.verified:
-            said.append(f"{name} is not verified ({_failures(row, settings.policy)})")
-        else:
+        elif row.verified or row.verdict in verdict.CHANGES_NOTHING:
             return row, said
+        else:
+            said.append(f"{name} is not verified ({_why_not(row, rows.get('default'), settings.policy)})")
     return None, said
 
 
@@ -149,10 +132,11 @@ def promote(
 ) -> Promotion:
     """Choose the candidate that the final products are made with.
 
-    The first of `promotion.rank` whose verdict passes, and whose fit is valid where it is one. A candidate that
-    registers the exposures worse than one it would replace, smears the stars more, or lies farther from the catalogue,
-    never wins. Where none is verified the default is what is left. What is not ranked is measured and listed, and
-    promoted only where the user chooses it.
+    The first of `promotion.rank` whose verdict passes, or of which nothing could be measured where it changes nothing
+    but a worse position on the sky (`verdict.beside`); a fit has to be valid, and confirmed by stars that it has not
+    seen. A candidate that registers the exposures worse than one it would replace, smears the stars more, or lies
+    farther from the catalogue, never wins. Where there is none, the default is what is left. What is not ranked is
+    measured and listed, and promoted only where the user chooses it.
 
     `solutions` and `metrics` are the candidates', in the same order; `settings` is `promotion` of the configuration.
 
@@ -169,13 +153,9 @@ def promote(
     )  # fmt: skip
     if inventory.outcome != "process":
         return result
-    _refuse_unknown(settings.limits, metrics)
-    rows = {
-        own.candidate: _row(solution, own, _replaced(own.candidate, metrics, settings.rank), settings)
-        for solution, own in zip(solutions, metrics, strict=True)
-    }
-    winner, said = _first_verified(rows, settings)
-    verified = winner is not None
+    limits.refuse_unknown(settings.limits, metrics)
+    rows = _rows(inventory, solutions, metrics, settings)
+    winner, said = _first(rows, settings)
     if winner is None and rows["default"].outcome == "ok":
         winner = rows["default"]
     unranked = [name for name, row in rows.items() if name not in settings.rank and row.outcome == "ok"]
@@ -183,21 +163,56 @@ def promote(
     result = result.model_copy(update={"candidates": list(rows.values()), "reason": "; ".join(said)})
     if winner is None:
         return result
-    text, override = _sentence(winner, verified, said), None
+    text, override = _sentence(winner, rows["default"], said), None
     if settings.choose:
         override = Override(chosen=settings.choose, policy_would_promote=winner.candidate)
         text = f"{settings.choose} was chosen by promotion.choose; without it: {text}"
         winner = _chosen(settings.choose, rows)
-        verified = winner.verified
-    update = {"winner": winner.candidate, "wcsname": winner.wcsname, "verified": verified, "reason": text}
-    return result.model_copy(update={**update, "override": override})
+    return result.model_copy(update={
+        "winner": winner.candidate, "wcsname": winner.wcsname, "verified": winner.verified, "verdict": winner.verdict,
+        "reason": text, "override": override,
+    })  # fmt: skip
 
 
-def _sentence(winner: CandidateRow, verified: bool, said: Sequence[str]) -> str:
+def _rows(
+    inventory: Inventory,
+    solutions: Sequence[Solution],
+    metrics: Sequence[Metrics],
+    settings: configuration.PromotionSettings,
+) -> dict[str, CandidateRow]:
+    """Return the rows of all candidates, each with its verdict beside the default."""
+    rows = {
+        own.candidate: _row(inventory, solution, own, _replaced(own.candidate, metrics, settings.rank), settings)
+        for solution, own in zip(solutions, metrics, strict=True)
+    }
+    default = rows.get("default")
+    if default is None or default.outcome != "ok":
+        return rows
+    return {
+        name: row if row.outcome != "ok" or row is default
+        else row.model_copy(update={"verdict": verdict.beside(row, default, settings.policy)})
+        for name, row in rows.items()
+    }  # fmt: skip
+
+
+def _sentence(winner: CandidateRow, default: CandidateRow, said: Sequence[str]) -> str:
     """Say in one sentence why the winner won."""
-    if not verified:
-        return f"No candidate passed verification; using the default WCS: {'; '.join(said)}"
     fit, how = winner.fit, ""
     if fit is not None:
         how = f" and its fit to {fit.catalog} ({fit.nmatches} stars, quality {winner.fit_quality}) is valid"
-    return "; ".join([f"{winner.candidate} is verified{how}", *said])
+    if winner.verdict in verdict.CHANGES_NOTHING:
+        own, other = (one.expected_error.value_mas if one.expected_error else None for one in (winner, default))
+        why = "could not be measured" if winner.verdict == verdict.CHANGES_NOTHING[0] else "is not verified"
+        first = (
+            f"{winner.candidate} {why} and leaves the exposures among themselves as the default has them{how}; "
+            f"its expected error is {own:.3g} mas, the default's {other:.3g} mas"
+        )
+    elif winner.verdict == "single exposure":
+        first = f"{winner.candidate} is verified as one exposure, which has nothing to compare{how}"
+    elif winner.verdict == "no overlap":
+        first = f"{winner.candidate} is verified as no exposure overlaps another{how}"
+    elif winner.verified:
+        first = f"{winner.candidate} is verified{how}"
+    else:
+        return f"No candidate passed verification; using the default WCS: {'; '.join(said)}"
+    return "; ".join([first, *said])

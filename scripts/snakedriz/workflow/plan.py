@@ -196,6 +196,11 @@ class Plan:
         wanted = self.config["promotion"]["drizzlepac_numbers"] and self.may_apply(candidate)
         return f"{self.folder(asn, candidate)}/drizzlepac.json" if wanted else []
 
+    def astrometry(self, asn: str, candidate: str) -> str | list[str]:
+        """Return the astrometry of a candidate, where there are catalogues and the candidate may apply."""
+        wanted = self.catalogs and self.may_apply(candidate)
+        return f"{self.folder(asn, candidate)}/astrometry.json" if wanted else []
+
     def keeps(self, least: str) -> bool:
         """Whether the configuration keeps as much as that: all, candidates or final."""
         return settings.KEEP.index(self.config["keep"]) <= settings.KEEP.index(least)
@@ -230,8 +235,8 @@ class Plan:
         ]
 
     def sources_to_compare(self, asn: str, candidate: str) -> list[str]:
-        """Return the source tables; nothing without catalogues or where the configuration rules the candidate out."""
-        return self.sources(asn) if self.catalogs and self.may_apply(candidate) else []
+        """Return the source tables; nothing where the configuration rules the candidate out."""
+        return self.sources(asn) if self.may_apply(candidate) else []
 
     def catalogs_to_compare_with(self, asn: str, candidate: str) -> list[str]:
         """Return the reference catalogues in the field, in order of preference."""
