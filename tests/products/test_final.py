@@ -77,11 +77,11 @@ def test_an_exposure_that_is_not_used_keeps_its_wcs_and_says_why(small_visit, tm
 
 def test_the_bundle_of_the_winner_is_found_by_name():
     bundles = [f"out/jdemo1010/jdemo1010_{name}/jdemo1010_wcs.fits" for name in ("default", "aposteriori")]
-    assert final.winner_bundle(PROMOTION, bundles) == Path(bundles[1])
+    assert final.of_winner(PROMOTION, bundles) == Path(bundles[1])
     with pytest.raises(SnakedrizError, match="not among the candidates"):
-        final.winner_bundle(PROMOTION, bundles[:1])
+        final.of_winner(PROMOTION, bundles[:1])
     with pytest.raises(SnakedrizError, match="nothing to drizzle: all failed"):
-        final.winner_bundle(PROMOTION.model_copy(update={"winner": None, "reason": "all failed"}), bundles)
+        final.of_winner(PROMOTION.model_copy(update={"winner": None, "reason": "all failed"}), bundles)
 
 
 @pytest.mark.parametrize(
