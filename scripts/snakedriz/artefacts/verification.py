@@ -182,6 +182,18 @@ class StarWidth(Record):
     ratio_err: Number
 
 
+class RelativeGeometry(Record):
+    """Whether a candidate changes how the exposures lie to each other."""
+
+    reference: str = Field(description="candidate that it is compared with")
+    largest_px: Number = Field(
+        description="largest distance by which two positions have moved against each other, px of the detector, after "
+        "one shift, rotation and scale of the whole set"
+    )
+    unchanged: Switch
+    moved: Sequence[str] = Field(description="rootnames of the exposures that have moved against most of the set")
+
+
 class PixelEvidence(Artefact):
     """What the pixels say; what was not measured is absent."""
 
@@ -198,6 +210,7 @@ class PixelEvidence(Artefact):
     registration: Registration | None = None
     psf_width: StarWidth | None = None
     similarity_to_default: SimilarityToDefault | None = None
+    relative_geometry: RelativeGeometry | None = Field(default=None, description="against the default's")
 
 
 class Verification(PixelEvidence):

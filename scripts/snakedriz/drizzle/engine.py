@@ -113,7 +113,7 @@ def drizzle(
         masks = {exposure.rootname: cr_masks.from_exposure(scratch / exposure.name) for exposure in exposures}
         if judged is not None and not cr_masks.same(masks, cr_masks.read_bundle(judged)):
             raise SnakedrizError(
-                f"{output.product.name}: its cosmic-ray flags are not those that the candidate was judged with ({judged})",
+                f"{output.product.name}: its CR flags are not those that the candidate was judged with, {judged}",
                 "something has changed since: delete the products and CR masks of the candidates and run again",
             )
         if output.crmask is not None:

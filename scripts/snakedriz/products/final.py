@@ -22,7 +22,6 @@ from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.promotion import data_used, error_summary
 from snakedriz.wcs import headerlets
 
-
 #: Cards of text, which name no file of the product.
 _WORDS = ("HISTORY", "COMMENT", "")
 
@@ -217,7 +216,7 @@ def deliver(judged: str | Path, path: str | Path, finish: Callable[[fits.HDUList
 
 
 def rename(product: fits.HDUList, old: str, new: str) -> None:
-    """Replace a product's file name, and those of its planes that begin with it (``_wht``, ``_ctx``), in its headers."""
+    """Replace in a product's headers its file name, and what begins with it (``_wht``, ``_ctx``)."""
     before, after = Path(old).stem, Path(new).stem
     for hdu in product:
         for card in hdu.header.cards:

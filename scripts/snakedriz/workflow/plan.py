@@ -198,6 +198,12 @@ class Plan:
             return []
         return [self.drizzled(asn, "default"), f"{self.folder(asn, 'default')}/verification.json"]
 
+    def geometry_to_compare(self, asn: str, candidate: str) -> list[str]:
+        """Return the bundles of headers of the default candidate and of another one."""
+        if candidate == "default" or not self.may_apply(candidate):
+            return []
+        return [f"{self.folder(asn, name)}/{asn}_wcs.fits" for name in ("default", candidate)]
+
     def drizzlepac_numbers(self, asn: str, candidate: str) -> str | list[str]:
         """Return what drizzlepac 3.11 would say, where that is wanted and the candidate may apply."""
         wanted = self.config["promotion"]["drizzlepac_numbers"] and self.may_apply(candidate)
