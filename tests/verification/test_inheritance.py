@@ -24,7 +24,9 @@ def verification(candidate, registration, psf_width=True):
         for name, passed, value, limit in (("registration", registration, 0.02, 0.1), ("psf_width", psf_width, 1, 1.03))
     ]  # fmt: skip
     verified = {policy: verdict(checks, policy) for policy in POLICIES}
-    return EXAMPLE.model_copy(update={"candidate": candidate, "checks": checks, "verified": verified})
+    relative = {True: "measured", False: "failed", None: "unmeasured"}[registration]
+    update = {"candidate": candidate, "checks": checks, "verified": verified, "relative": relative}
+    return EXAMPLE.model_copy(update=update)
 
 
 def outcome(found, name="registration"):
@@ -38,7 +40,7 @@ def test_what_could_not_be_measured_is_inherited_where_the_relative_geometry_is_
     found = inherit(own, verification("default", registration=True), UNCHANGED)
     assert outcome(found) == (True, 0.02, 0.1)
     assert found.checks[0].note == "inherited from default: relative geometry unchanged within 0.01 px"
-    assert found.verified["measured"] is True
+    assert (found.verified["measured"], found.relative) == (True, "measured")
     assert found.relative_geometry == RelativeGeometry(
         reference="default", largest_px=0.002, unchanged=True, moved=()
     )  # fmt: skip
@@ -47,11 +49,11 @@ def test_what_could_not_be_measured_is_inherited_where_the_relative_geometry_is_
 def test_a_default_that_failed_fails_what_could_not_be_measured_itself():
     found = inherit(verification("apriori", registration=None), verification("default", registration=False), UNCHANGED)
     assert outcome(found)[0] is False
-    assert found.verified["measured"] is False
+    assert (found.verified["measured"], found.relative) == (False, "failed")
     default = verification("default", registration=True, psf_width=False)
     found = inherit(verification("apriori", registration=None, psf_width=None), default, UNCHANGED)
     assert outcome(found, "psf_width")[0] is False
-    assert found.verified["measured"] is False
+    assert (found.verified["measured"], found.relative) == (False, "failed")
 
 
 @pytest.mark.parametrize("passed", [True, False])
@@ -59,7 +61,7 @@ def test_what_was_measured_stays(passed):
     own = verification("apriori", registration=passed)
     found = inherit(own, verification("default", registration=not passed), UNCHANGED)
     assert found.checks == own.checks
-    assert found.verified == own.verified
+    assert (found.verified, found.relative) == (own.verified, own.relative)
 
 
 @pytest.mark.parametrize("geometry", [CHANGED, relative_geometry.RelativeGeometry(np.inf, ("jtest02q",))])

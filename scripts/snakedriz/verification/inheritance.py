@@ -47,7 +47,13 @@ def inherit(own: Verification, default: Verification, geometry: relative_geometr
     if checks == list(own.checks):
         return result
     verified = {policy: verdict(checks, policy) for policy in POLICIES}
-    return result.model_copy(update={"checks": checks, "verified": verified})
+    outcomes = {check.name: check.passed for check in checks if check.name in _RELATIVE}
+    relative = own.relative
+    if False in outcomes.values():
+        relative = "failed"
+    elif outcomes["registration"]:
+        relative = "measured"
+    return result.model_copy(update={"checks": checks, "verified": verified, "relative": relative})
 
 
 def _inherited(check: Check, given: Check, note: str) -> Check:
