@@ -52,7 +52,7 @@ def check(name: str, passed: bool | None, value: float | None = 0.0, **changed: 
 
 def geometry(largest_px: float) -> RelativeGeometry:
     """Return how far exposures have moved among themselves from where the default has them."""
-    return RelativeGeometry(reference="default", largest_px=largest_px, unchanged=largest_px <= 0.01)
+    return RelativeGeometry(reference="default", largest_px=largest_px, unchanged=largest_px <= 0.01, moved=())
 
 
 def metrics(

@@ -220,4 +220,4 @@ def place_rows(plane: TangentPlane, reference: Table | None) -> PlacedRows:
         return PlacedRows(np.empty((0, 2)), np.empty(0))
     names = ("ra_error", "dec_error", "ra_dec_corr")
     errors = tuple(reference[name] for name in names) if set(names) <= set(reference.colnames) else None
-    return PlacedRows.of(plane, reference["RA"], reference["DEC"], reference["sigma"], errors)
+    return PlacedRows.of(plane, reference["RA"], reference["DEC"], reference["sigma"], errors=errors)
