@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from helpers.displaced_visit import catalogue as catalogue_of
+from helpers.displaced_visit import synthetic
 from helpers.plane_exposures import ERROR, FITTING, catalogue, expose, left
 from snakedriz.alignment.pairing import GROUP, find_stars
+from snakedriz.alignment.tangent_plane import PlacedRows, place
 
 STRATEGIES = ("relative", "2dhist", "default")
 OFF = (5.0, -6.0)  # px: within the tolerance of the strategy "default", too
@@ -141,6 +144,33 @@ def test_all_together_where_no_body_has_enough():
     assert worst(exposures, found, stars) < 0.2
     assert (found.row >= 0).sum() == 12
     assert false_pairs(exposures, found, rows) == (0, 0)
+
+
+@pytest.mark.parametrize("strategy", ["relative", "2dhist"])
+def test_a_visit_seen_through_its_wcs(visit, strategy):
+    """Distortion, chips, contaminants; 10.6 px off, the third exposure another 5 px."""
+    rng = np.random.default_rng(7)
+    plane, exposures = place(synthetic(visit, rng))
+    rows = PlacedRows.of(plane, *(catalogue_of(visit, rng)[name] for name in ("RA", "DEC", "sigma")))
+    found = find_stars(exposures, rows, strategy, FITTING)
+    assert (found.component == 0).all()
+    shifts = np.array([m @ e.centre + s - e.centre for e, (m, s) in zip(exposures, found.transform, strict=True)])
+    assert np.hypot(*(shifts[2] - shifts[0])) == pytest.approx(5.0, abs=0.05)
+    # Of 80 rows those are found that lie on the chips: not fewer than three in four, and hardly any contaminant.
+    assert 60 <= (found.row >= 0).sum() <= 80
+    assert found.matches[GROUP if strategy == "relative" else exposures[2].rootname].expected_false < 1
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_nothing_to_match(strategy):
+    rng = np.random.default_rng(8)
+    stars, mag = field(rng, 300, 2200)
+    nothing = expose("j0", stars, mag, rng, which=[])
+    some = expose("j1", stars, mag, rng)
+    assert not find_stars([nothing, nothing], catalogue(stars, rng), strategy, FITTING).matched
+    assert not find_stars([some], catalogue(stars, rng, []), strategy, FITTING).matched
+    alone = find_stars([some], catalogue(stars, rng), strategy, FITTING)
+    assert (alone.row[alone.star[0]] >= 0).all()
 
 
 def test_inputs_are_not_changed_and_the_result_repeats():

@@ -29,7 +29,7 @@ def expose(name, stars, mag, rng, centre=(0.0, 0.0), off=(0.0, 0.0), roll=0.0, w
 
 def catalogue(stars, rng, which=None, error=0.01):
     """Some stars as rows of a catalogue, in their order."""
-    which = np.arange(len(stars)) if which is None else np.asarray(which)
+    which = np.arange(len(stars)) if which is None else np.asarray(which, dtype=int)
     return PlacedRows(stars[which] + rng.normal(0, error, (len(which), 2)), np.full(len(which), error))
 
 

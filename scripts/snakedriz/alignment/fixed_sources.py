@@ -60,7 +60,15 @@ def find(exposures: Sequence[PlacedExposure], settings: Mapping[str, Any]) -> Fi
                 f"{exposure.rootname}: {count} of {len(mask)} sources repeat at the same place of the detector while "
                 f"the sky moved; not used"
             )
+    if len(exposures) > 1 and not _dithered(exposures):
+        notes.append("no dither: pixels fixed to the detector are told from stars by their flags and shape alone")
     return Fixed(moving, notes)
+
+
+def _dithered(exposures: Sequence[PlacedExposure]) -> bool:
+    """Whether any exposure points elsewhere than another, by their WCSs."""
+    middles = np.array([e.centre for e in exposures])
+    return bool((np.hypot(*(middles - middles[0]).T) > MOVED_PX).any())
 
 
 def _rest_matches(

@@ -9,7 +9,7 @@ for a significant match is looked for where the others say it is, in a small rad
 something; and a body that the catalogue is silent about starts from there. Only where no body, nor all of them
 together, has a significant match is there none: a wrong catalogue gives no match rather than a wrong one.
 
-Time on two cores of 2.5 GHz: 4 exposures of 1,000 sources 0.4 s, 30 of 3,000 in 7 s.
+Time of one core: 4 exposures of 1,000 sources 0.2 s, 30 of 3,000 in 2.5 s ("relative") or 3 s ("2dhist").
 """
 
 from __future__ import annotations

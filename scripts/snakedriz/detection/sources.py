@@ -553,7 +553,7 @@ def _on_detector(science: fits.Header, version: int) -> dict[str, Any]:
     """Return which chip of the detector it is, and where on it the array's (0, 0) lies (px): subarrays are parts."""
     return {
         "ccdchip": int(science.get("CCDCHIP", version)),
-        "origin_px": [-float(science.get(keyword, 0.0)) for keyword in ("LTV1", "LTV2")],
+        "origin_px": [0.0 - float(science.get(keyword, 0.0)) for keyword in ("LTV1", "LTV2")],
     }
 
 
