@@ -32,11 +32,7 @@ def main(snakemake: Any) -> None:
         found = visit_fit.fit(
             snakemake.wildcards.visit,
             {one.association: [exposure.rootname for exposure in one.exposures] for one in inventories},
-            [
-                exposure
-                for one in inventories
-                for exposure in exposure_sources.collect(one, skeletons, snakemake.input.sources, not_alignable=True)
-            ],
+            exposure_sources.collect_visit(inventories, skeletons, snakemake.input.sources),
             catalog,
             snakemake.wildcards.geometry,
             numbers,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from snakedriz.alignment.exposure_sources import collect
+from snakedriz.alignment.exposure_sources import collect, collect_visit
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.fits_headers.rootnames import ExposureKey
 
@@ -23,9 +23,9 @@ def test_exposures_with_their_tables(tmp_path, not_alignable, expected):
     tables = []
     for root, _, _ in rows:
         tables.append(str(tmp_path / f"{root}.ecsv"))
-        Table({"x": [1.0, 2.0, 3.0]}).write(tables[-1])
+        Table({"chip": [1, 1, 1], "x": [1.0, 2.0, 3.0], "mag": [20.0, 21.0, 22.0], "use": [True] * 3}).write(tables[-1])
     skeletons = {ExposureKey(root, inventory.verification_kind): fits.HDUList() for root, _, _ in rows}
-    found = collect(inventory, skeletons, tables, not_alignable)
+    found = collect_visit([inventory], skeletons, tables) if not_alignable else collect(inventory, skeletons, tables)
     assert [len(e.sources) for e in found] == expected
     assert [e.rootname for e in found] == ["j1", "j2"][: len(expected)]
     assert found[0].skeleton is skeletons[ExposureKey("j1", inventory.verification_kind)]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snakedriz.alignment import matching
-from snakedriz.alignment.similarity import TURN_SIGMA, Similarity, as_complex, held_fit
+from snakedriz.alignment.similarity import TURN_SIGMA, SimilarityMap, as_complex, held_fit
 from snakedriz.alignment.tangent_plane import Array, PlacedExposure
 
 Mask = NDArray[np.bool_]
@@ -41,7 +41,7 @@ class Linked:
 
     Attributes
     ----------
-    transform : list of Similarity
+    transform : list of SimilarityMap
         Brings the sources of each exposure (`PlacedExposure.start`) into the frame of its component; the frame of each
         component is where the median of its exposures had it.
     component : integer array
@@ -52,7 +52,7 @@ class Linked:
         Links that were dropped, and why.
     """
 
-    transform: list[Similarity]
+    transform: list[SimilarityMap]
     component: NDArray[np.intp]
     links: list[Link] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -79,14 +79,14 @@ def link(
     exposures: Sequence[PlacedExposure],
     usable: Sequence[Mask],
     settings: Mapping[str, Any],
-    start: Sequence[Similarity] | None = None,
+    start: Sequence[SimilarityMap] | None = None,
     radius: float | None = None,
 ) -> Linked:
     """Match exposures to each other and place them.
 
-    With n exposures and more than `most_pairs` pairs, at most about 5 n of these are matched: the best-overlapping ones
-    of each exposure, and two spanning trees, so that what can be connected is. Where components remain that pairs not
-    tried could connect, the best of these are tried as well.
+    With n exposures and more than `most_pairs` pairs, about 5 n of these are matched: the best-overlapping ones of each
+    exposure, and two spanning trees, so that what can be connected is. Where components remain that pairs not tried
+    could connect, up to 4 n of these are tried as well.
 
     Parameters
     ----------
@@ -94,11 +94,11 @@ def link(
         Which sources of each exposure may be matched.
     settings : mapping
         Block `fitting` of a detector's settings.
-    start : sequence of Similarity, optional
+    start : sequence of SimilarityMap, optional
         Where to look from, and by `radius` (px) how far; by default from the exposures' own WCS, as far as the settings
         say.
     """
-    begin = list(start) if start is not None else [Similarity()] * len(exposures)
+    begin = list(start) if start is not None else [SimilarityMap()] * len(exposures)
     options = matching.match_options(settings, "relative", radius)
     points = [at(e.start) for e, at in zip(exposures, begin, strict=True)]
     pairs = _Pairs(exposures, points, usable, options)
@@ -125,13 +125,13 @@ class _Pairs:
         usable: Sequence[Mask],
         options: matching.MatchOptions,
     ) -> None:
-        self.points, self.options = points, options
+        self.points, self.how = points, options
         self.rows = [np.flatnonzero(mask) for mask in usable]
         self.prints = [Footprint(e) for e in exposures]
         self.starts, self.mags = [e.start for e in exposures], [e.mag for e in exposures]
         # Footprints are those of the starting WCS: where a better start is known the margin covers the difference.
         moved = [float(np.abs(p - s).max()) if len(p) else 0.0 for p, s in zip(points, self.starts, strict=True)]
-        self.margin = options["searchrad"] * 1.5 + 2.0 * max(moved, default=0.0)
+        self.margin = self.how["searchrad"] * 1.5 + 2.0 * max(moved, default=0.0)
 
     def _common(self, one: int, other: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Rows of the sources of either that can lie on the other."""
@@ -155,7 +155,7 @@ class _Pairs:
         mine, theirs = self._common(one, other)
         tries = [(self._bright(one, mine), self._bright(other, theirs)), (mine, theirs)]
         for here, there in tries if len(tries[0][0]) + len(tries[0][1]) < len(mine) + len(theirs) else tries[1:]:
-            found = matching.match(self.points[other][there], self.points[one][here], **self.options)
+            found = matching.match(self.points[other][there], self.points[one][here], **self.how)
             if len(found):
                 return Link(one, other, replace(found, ref=here[found.ref], image=there[found.image]))
         return None
@@ -191,20 +191,17 @@ def _tree(order: Iterable[tuple[int, int]], n: int) -> set[tuple[int, int]]:
 
 
 def _join(pairs: _Pairs, untried: Mapping[tuple[int, int], int], links: Sequence[Link], n: int) -> list[Link]:
-    """Try pairs between components, at most 4 for each two of them, until none is left that could join any."""
+    """Try pairs between components, the best-overlapping first and at most 4 n of them, as long as any could join."""
     found: list[Link] = []
-    order = sorted(untried, key=lambda pair: (-untried[pair], pair))
-    tried: dict[tuple[int, int], int] = {}
     group = components(n, [(one.one, one.other) for one in links])
-    for pair in order:
-        here = tuple(sorted((int(group[pair[0]]), int(group[pair[1]]))))
-        if here[0] == here[1] or tried.get((here[0], here[1]), 0) >= 4:
+    tries = 0
+    for pair in sorted(untried, key=lambda pair: (-untried[pair], pair)):
+        if group[pair[0]] == group[pair[1]] or tries >= 4 * n:
             continue
-        tried[here[0], here[1]] = tried.get((here[0], here[1]), 0) + 1
+        tries += 1
         if one := pairs.match(*pair):
             found.append(one)
             group = components(n, [(a.one, a.other) for a in (*links, *found)])
-            tried = {}
     return found
 
 
@@ -219,7 +216,7 @@ def components(n: int, edges: Iterable[tuple[int, int]]) -> NDArray[np.intp]:
 
 def _resolve(
     points: Sequence[Array], links: Sequence[Link], limit: float
-) -> tuple[list[Similarity], list[Link], list[str]]:
+) -> tuple[list[SimilarityMap], list[Link], list[str]]:
     """Place all exposures by all links at once; drops, one by one, links that miss the solution by `limit` (px).
 
     The solution minimises the sum of the absolute misfits, in which the majority around a loop is right, each link
@@ -230,7 +227,7 @@ def _resolve(
         equations = _Equations(points, kept)
         votes = np.minimum(equations.pairs, 25.0)
         weight = votes
-        solution = [Similarity()] * len(points)
+        solution = [SimilarityMap()] * len(points)
         misfit = np.empty(0)
         for _ in range(30):
             solution = equations.solve(weight)
@@ -261,7 +258,7 @@ class _Equations:
             self.turn[k] = held.turn
             self.lever[k] = np.sqrt(np.mean(np.abs(as_complex(image) - self.there[k]) ** 2))
 
-    def solve(self, weight: Array) -> list[Similarity]:
+    def solve(self, weight: Array) -> list[SimilarityMap]:
         """Least squares with a weight per link (in pairs); unknowns are the turns less one and the shifts."""
         n, k = len(self.middle), len(self.ends)
         one, other = self.ends.T
@@ -284,9 +281,9 @@ class _Equations:
         size = np.linalg.norm(design, axis=0)  # keeps the numbers of one size
         design /= size
         answer = np.linalg.solve(design.conj().T @ design, design.conj().T @ target) / size
-        return [Similarity(complex(1.0 + answer[i]), complex(answer[n + i])) for i in range(n)]
+        return [SimilarityMap(complex(1.0 + answer[i]), complex(answer[n + i])) for i in range(n)]
 
-    def misfit(self, solution: Sequence[Similarity]) -> Array:
+    def misfit(self, solution: Sequence[SimilarityMap]) -> Array:
         """Distance (px) of the middles of each link's pairs under a solution, or that by its turn at a third of it."""
         turn = np.array([one.turn for one in solution])
         shift = np.array([one.shift for one in solution])
@@ -297,20 +294,20 @@ class _Equations:
 
 def hold_frames(
     exposures: Sequence[PlacedExposure],
-    placed: Sequence[Similarity],
-    begin: Sequence[Similarity],
+    placed: Sequence[SimilarityMap],
+    begin: Sequence[SimilarityMap],
     component: NDArray[np.intp],
-) -> list[Similarity]:
+) -> list[SimilarityMap]:
     """Move each component so that the median of its exposures has neither moved nor turned from where it began."""
     out = list(placed)
     for number in range(int(component.max(initial=-1)) + 1):
         members = np.flatnonzero(component == number).tolist()
         turns = np.array([placed[i].turn / begin[i].turn for i in members])
         turn = complex(np.median(turns.real), np.median(turns.imag))
-        back = [placed[i].then(Similarity(1.0 / turn, 0j)) for i in members]
+        back = [placed[i].then(SimilarityMap(1.0 / turn, 0j)) for i in members]
         middles = [exposures[i].centre[None] for i in members]
         moves = [at(m)[0] - begin[i](m)[0] for at, m, i in zip(back, middles, members, strict=True)]
-        common = Similarity(1.0 + 0j, -complex(*np.median(moves, axis=0)))
+        common = SimilarityMap(1.0 + 0j, -complex(*np.median(moves, axis=0)))
         for i, one in zip(members, back, strict=True):
             out[i] = one.then(common)
     return out

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from astropy.io import fits
 from astropy.table import Table
 
+from snakedriz.alignment import source_selection
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.exposures import field
 from snakedriz.fits_headers.rootnames import ExposureKey
@@ -30,16 +31,28 @@ class ExposureSources:
 
 
 def collect(
-    inventory: Inventory,
-    skeletons: Mapping[ExposureKey, fits.HDUList],
-    tables: Sequence[str],
-    not_alignable: bool = False,
+    inventory: Inventory, skeletons: Mapping[ExposureKey, fits.HDUList], tables: Sequence[str]
 ) -> list[ExposureSources]:
-    """Return the exposures of an inventory that sources can be looked for in, with their source tables.
+    """Return the exposures of an inventory that sources can be looked for in, with the sources chosen for a fit.
 
-    `tables` are the paths ``<root>.ecsv`` of the source tables. With `not_alignable` exposures are returned, too, that
-    are used but that no sources can be looked for in (spectra), with an empty table.
+    `tables` are the paths ``<root>.ecsv`` of the source tables.
     """
+    return _choose(_read(inventory, skeletons, tables, not_alignable=False))
+
+
+def collect_visit(
+    inventories: Sequence[Inventory], skeletons: Mapping[ExposureKey, fits.HDUList], tables: Sequence[str]
+) -> list[ExposureSources]:
+    """Return the exposures of all associations of a visit, with the sources chosen for a fit of all of them.
+
+    Exposures are among them that are used but that no sources can be looked for in (spectra), with an empty table.
+    """
+    return _choose([e for one in inventories for e in _read(one, skeletons, tables, not_alignable=True)])
+
+
+def _read(
+    inventory: Inventory, skeletons: Mapping[ExposureKey, fits.HDUList], tables: Sequence[str], not_alignable: bool
+) -> list[ExposureSources]:
     paths = {Path(path).stem: path for path in tables}
     found = []
     for exposure in inventory.used:
@@ -56,3 +69,8 @@ def collect(
             )
         )
     return found
+
+
+def _choose(exposures: Sequence[ExposureSources]) -> list[ExposureSources]:
+    chosen = source_selection.choose([e.sources for e in exposures])
+    return [replace(e, sources=table) for e, table in zip(exposures, chosen, strict=True)]

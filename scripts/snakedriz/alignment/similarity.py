@@ -17,14 +17,14 @@ ComplexArray = NDArray[np.complex128]
 TURN_SIGMA = 5e-4
 
 
-class Similarity(NamedTuple):
+class SimilarityMap(NamedTuple):
     """The map z -> turn * z + shift of complex positions (px)."""
 
     turn: complex = 1.0 + 0.0j
     shift: complex = 0.0j
 
     @classmethod
-    def of(cls, matrix: Array, shift: Array) -> Similarity:
+    def of(cls, matrix: Array, shift: Array) -> SimilarityMap:
         """Return the one nearest to an affine map: what shears it is left out."""
         turn = complex(matrix[0, 0] + matrix[1, 1], matrix[1, 0] - matrix[0, 1]) / 2.0
         return cls(turn, complex(*shift))
@@ -43,9 +43,9 @@ class Similarity(NamedTuple):
         """Map positions (n, 2), px."""
         return uv @ self.matrix.T + self.offset
 
-    def then(self, other: Similarity) -> Similarity:
+    def then(self, other: SimilarityMap) -> SimilarityMap:
         """Return the map that applies this one first, the other next."""
-        return Similarity(other.turn * self.turn, other.turn * self.shift + other.shift)
+        return SimilarityMap(other.turn * self.turn, other.turn * self.shift + other.shift)
 
 
 def as_complex(uv: Array) -> ComplexArray:
@@ -53,7 +53,7 @@ def as_complex(uv: Array) -> ComplexArray:
     return np.ascontiguousarray(uv, dtype=float).view(complex)[:, 0]
 
 
-def held_fit(image: Array, ref: Array, weight: Array, least_sigma: float) -> Similarity:
+def held_fit(image: Array, ref: Array, weight: Array, least_sigma: float) -> SimilarityMap:
     """Fit ref = turn * image + shift, robustly, with the prior that the turn is 1 within `TURN_SIGMA`.
 
     Parameters
@@ -66,19 +66,17 @@ def held_fit(image: Array, ref: Array, weight: Array, least_sigma: float) -> Sim
         Scatter (px) that is assumed where the points, being few, show less.
     """
     p, q = as_complex(image), as_complex(ref)
-    found, robust = Similarity(), np.ones(len(p))
+    found, robust, sigma = SimilarityMap(), np.ones(len(p)), least_sigma
     for _ in range(8):
         w = weight * robust
         w = w / max(float(w.max()), 1e-300)
         middle_p, middle_q = np.average(p, weights=w), np.average(q, weights=w)
-        misfit = np.abs(q - found.turn * p - found.shift)
-        sigma = max(float(np.median(misfit)) / 1.1774, least_sigma) if found.shift else least_sigma
         prior = (sigma / TURN_SIGMA) ** 2
         lever = p - middle_p
         turn = (np.sum(w * lever.conj() * (q - middle_q)) + prior) / (np.sum(w * np.abs(lever) ** 2) + prior)
-        found = Similarity(complex(turn), complex(middle_q - turn * middle_p))
+        found = SimilarityMap(complex(turn), complex(middle_q - turn * middle_p))
         misfit = np.abs(q - found.turn * p - found.shift)
-        # The median of a Rayleigh distribution is 1.1774 sigma.
-        scale = max(float(np.median(misfit)) / 1.1774, least_sigma / 10.0, 1e-9)
-        robust = 1.0 / (1.0 + (misfit / (2.5 * scale)) ** 2)
+        scatter = float(np.median(misfit)) / 1.1774  # the median of a Rayleigh distribution is 1.1774 sigma
+        sigma = max(scatter, least_sigma)
+        robust = 1.0 / (1.0 + (misfit / (2.5 * max(scatter, least_sigma / 10.0))) ** 2)
     return found

@@ -7,7 +7,11 @@ undersampled PSF pull towards pixel centres; the effective PSF (Anderson & King 
 pixels see it, sampled finer than the pixels by the stars' different positions) does not.
 
 Whatever is not like the PSF (cosmic rays, hot pixels, galaxies, blends) is flagged, so the list is usable where
-cosmic-ray flags cannot be trusted. No WCS is used.
+cosmic-ray flags cannot be trusted. No WCS is used. A source whose core is a pixel that DQ knows to be hot or warm is
+flagged as fixed to the detector and never used, for it repeats where it is whatever the sky does.
+
+Far more sources are kept than a fit uses: which ones those are is decided when all exposures are known
+(`snakedriz.alignment.source_selection`).
 """
 
 from __future__ import annotations
@@ -24,13 +28,14 @@ from numpy.typing import NDArray
 from snakedriz.detection import effective_psf
 from snakedriz.detection.effective_psf import FWHM, Array, EffectivePSF, FloatArray, Mask
 from snakedriz.errors import SnakedrizError
+from snakedriz.exposures.screening import filter_names, text
 from snakedriz.exposures.skeleton import extension_name, science_extensions
 from snakedriz.fits_headers.rootnames import ExposureKey
 
 REMEDY = "remove the masks and run again"
 MOST_PSF_STARS = 500  # more do not sharpen the PSF
 #: Bits of the column `flags`.
-SATURATED, EDGE, TOUCHES_CR, NOT_STARLIKE, BAD_CORE = 1, 2, 4, 8, 16
+SATURATED, EDGE, TOUCHES_CR, NOT_STARLIKE, BAD_CORE, FIXED = 1, 2, 4, 8, 16, 32
 COLUMNS: tuple[tuple[str, Any, str], ...] = (
     ("id", np.int64, ""),
     ("chip", np.int32, ""),
@@ -170,6 +175,7 @@ class _Chip:
         self.settings, self.electrons, self.seconds = settings, electrons, seconds
         self.saturated: Mask = (dq & int(settings["saturated_bits"])) > 0
         self.bad: Mask = ((dq & int(settings["bad_bits"])) > 0) | ~np.isfinite(data)
+        self.fixed: Mask = (dq & int(settings["fixed_bits"])) > 0
         self.grown = self.saturated
         if self.saturated.any():
             grow = max(1, round(settings["saturated_growth_fwhm"] * settings["fwhm_px"]))
@@ -372,15 +378,26 @@ def _measure(
     flags[which[~like]] |= NOT_STARLIKE
     core = effective_psf.cut_stamps(chip.mask, px, py, 1)
     flags[which[(core.sum(axis=(1, 2)) > 1) | core[:, 1, 1]]] |= BAD_CORE
+    flags[which[_on_fixed(chip, px, py, found)]] |= FIXED
     near = effective_psf.cut_stamps(chip.cr, px, py, 2).any(axis=(1, 2))
     flags[which[near]] |= TOUCHES_CR
     flags[chip.grown[y, x]] |= SATURATED
     table["flags"] = flags
-    never = EDGE | SATURATED | BAD_CORE | (NOT_STARLIKE if settings["classify"] else 0)
+    never = EDGE | SATURATED | BAD_CORE | FIXED | (NOT_STARLIKE if settings["classify"] else 0)
     table["use"] = ((flags & never) == 0) & (np.nan_to_num(table["snr"]) > settings["least_snr"])
     about["not_starlike"] = int(((flags & NOT_STARLIKE) > 0).sum())
     about["edge"] = int(((flags & EDGE) > 0).sum())
+    about["fixed"] = int(((flags & FIXED) > 0).sum())
     return table
+
+
+def _on_fixed(chip: _Chip, x: NDArray[np.intp], y: NDArray[np.intp], found: Mapping[str, Any]) -> Mask:
+    """Whether the peak or the fitted centre is on a pixel known to be hot or warm; in the wings one does no harm."""
+    ny, nx = chip.fixed.shape
+    away = np.nan_to_num(np.column_stack([found["x"], found["y"]])).clip(-chip.half, chip.half)
+    column = np.clip(np.rint(x + away[:, 0]).astype(np.intp), 0, nx - 1)
+    row = np.clip(np.rint(y + away[:, 1]).astype(np.intp), 0, ny - 1)
+    return np.asarray(chip.fixed[y, x] | chip.fixed[row, column], dtype=bool)
 
 
 def _excess(found: Mapping[str, Any], stars: NDArray[np.intp], nsigma: float) -> tuple[float, Array]:
@@ -430,18 +447,18 @@ def _saturated_rows(chip: _Chip, version: int) -> Table:
 
 
 def _cut(table: Table, saturated: Table, settings: Mapping[str, Any], about: dict[str, Any]) -> Table:
-    """Keep the brightest usable sources, the brightest of the others for the record, and saturated ones; by flux."""
-    most = int(settings["max_per_chip"])
+    """Keep the usable sources as far as the bound goes, the brightest of the others for the record; by flux."""
+    most = int(settings["kept_per_chip"])
     table = table[np.lexsort((table["y"], table["x"], -np.nan_to_num(table["flux"])))]
     used = np.flatnonzero(table["use"])
-    others = np.flatnonzero(~table["use"] & np.isfinite(table["x"]))
+    others = np.flatnonzero(~table["use"] & np.isfinite(table["x"]))[: int(settings["max_per_chip"])]
     about["used"], about["usable"], about["saturated"] = min(len(used), most), len(used), len(saturated)
     if not len(used):
         about["reason"] = (
             f"{len(table)} candidates, none usable: {about['not_starlike']} not like the PSF, "
             f"{about['edge']} at the edge"
         )
-    return vstack([table[used[:most]], table[others[:most]], saturated], metadata_conflicts="silent")
+    return vstack([table[used[:most]], table[others], saturated], metadata_conflicts="silent")
 
 
 def find_sources(
@@ -467,8 +484,9 @@ def find_sources(
         id, chip (EXTVER), x, y (px, 0-based), x_err, y_err (px), flux (units of SCI), mag (-2.5 log10 of the flux per
         second), snr, sharpness, roundness1, roundness2 (DAOFIND), peak (units of SCI, background subtracted), qfit
         (sum of absolute residuals over flux), flags (1 saturated, 2 edge, 4 touches a cosmic ray, 8 not like the PSF,
-        16 bad or flagged pixels in the core), use. Empty, with `meta["reason"]`, if no chip has any source. `meta`:
-        exposure, settings, per-chip counts, background levels, kernel and PSF.
+        16 bad or flagged pixels in the core, 32 fixed to the detector), use. At most `kept_per_chip` of use in a chip.
+        Empty, with `meta["reason"]`, if no chip has any source. `meta`: exposure, detector, filter, settings, and of
+        each chip its place on the detector, counts, background level, kernel and PSF.
 
     Raises
     ------
@@ -487,7 +505,9 @@ def find_sources(
                 f"{exposure}: has no SCI extension; expected a calibrated HST exposure", "fetch the file again"
             )
         ready: dict[int, _Chip] = {}
+        places: dict[int, dict[str, Any]] = {}
         for version in versions:
+            places[version] = _on_detector(hdul["SCI", version].header, version)
             flagged = None
             if trust_crmask and crmask is not None:
                 flagged = _cr_flags(Path(crmask), rootname, version, hdul["SCI", version].shape)
@@ -505,6 +525,8 @@ def find_sources(
             table, about = _chip_table(ready.pop(version), version, common)
             chips.append(about)
             tables.append(table)
+    for about in chips:
+        about.update(places[about["chip"]])
     table = vstack(tables, metadata_conflicts="silent") if tables else _empty()
     table["id"] = np.arange(1, len(table) + 1)
     for name, _, unit in COLUMNS:
@@ -513,15 +535,26 @@ def find_sources(
         "exposure": exposure.name,
         "rootname": rootname,
         "exptime": exptime,
+        "detector": "/".join(text(primary, keyword) for keyword in ("INSTRUME", "DETECTOR")),
+        "filter": ",".join(filter_names(primary)),
         "crmask_used": bool(trust_crmask),
         "used": int(table["use"].sum()) if len(table) else 0,
         "chips": chips,
         "settings": dict(settings),
-        "flags": "1 saturated, 2 edge, 4 touches a cosmic ray, 8 not like the PSF, 16 bad pixels in the core",
+        "flags": "1 saturated, 2 edge, 4 touches a cosmic ray, 8 not like the PSF, 16 bad pixels in the core, "
+        "32 fixed to the detector",
     }
     if not table.meta["used"]:
         table.meta["reason"] = "; ".join(f"chip {c['chip']}: {c.get('reason', 'no usable source')}" for c in chips)
     return table
+
+
+def _on_detector(science: fits.Header, version: int) -> dict[str, Any]:
+    """Return which chip of the detector it is, and where on it the array's (0, 0) lies (px): subarrays are parts."""
+    return {
+        "ccdchip": int(science.get("CCDCHIP", version)),
+        "origin_px": [0.0 - float(science.get(keyword, 0.0)) for keyword in ("LTV1", "LTV2")],
+    }
 
 
 def _read_chip(
