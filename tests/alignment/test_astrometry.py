@@ -70,14 +70,16 @@ def test_a_displaced_and_turned_exposure_is_a_relative_error(fitted):
     assert own.offset_mas[0] == pytest.approx(475.0, abs=8.0)
 
 
-def test_fit_is_cross_validated(fitted):
+def test_unseen_stars_speak_for_a_fit(fitted):
     with corrected(fitted) as exposures:
         found = measured("aposteriori", exposures, {"GAIAeDR3": fitted.reference}, fitted.fit)
-    crossed = found.cross_validation
-    assert (crossed.outcome, crossed.geometry, crossed.folds) == ("measured", "rscale", 10)
-    assert crossed.stars == found.absolute.nmatches + found.absolute.clipped
-    assert 1.0 < crossed.ratio < 1.2  # 4 unknowns of 80 coordinates: sqrt(84/76) = 1.05
-    assert crossed.zero_point_error_mas == pytest.approx(fitted.fit.zero_point_error_mas, rel=0.5)
+    held = found.held_out
+    assert (held.stars, held.folds, held.found) == (40, 10, 40)
+    assert 1.0 < held.rms_mas / held.in_sample_rms_mas < 1.4
+    assert held.zero_point_error_mas == pytest.approx(fitted.fit.zero_point_error_mas, rel=0.6)
+    assert [(check.name, check.passed) for check in found.checks] == [
+        ("held_out", True), ("magnitudes", True), ("second_catalog", None),
+    ]  # fmt: skip
     # The mean of what was fitted is nought, whatever the truth is: the error, not the offset, tells.
     assert np.abs(found.absolute.offset_mas).max() < 0.01
 

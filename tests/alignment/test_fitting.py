@@ -73,8 +73,7 @@ def test_few_reference_stars(visit, stars):
     result = fit(start, reference, "relative", "rscale", WFC, "GAIAeDR3")
     assert (result.outcome, result.nmatches) == ("ok", stars), result.reason
     offsets, _ = against_truth(visit, start, result)
-    assert result.fitgeom_used == ("rscale" if stars >= 12 else "shift")
-    assert ("one common shift" in result.reason) == (stars < 12)
+    assert result.fitgeom_used == "rscale"  # few stars widen the errors, and switch nothing off
     assert np.abs(offsets.mean(axis=0)).max() < 4 * np.hypot(1.0 / np.sqrt(stars), 0.1)
     assert np.abs(offsets - offsets.mean(axis=0)).max() / (SCALE * 1000) < 0.02  # relative geometry is kept
 

@@ -20,7 +20,12 @@ def tie_of(work: JointAlignment, index: int) -> RelativeTie:
     rows, offset = work.shared(index)
     if not len(rows):
         return RelativeTie(nmatches=0, significance=None, reason="no star in common with another exposure")
-    error, error95 = work.errors.relative(index, together(work, index))
+    others = together(work, index)
+    error, error95 = work.errors.relative(index, others)
+    # Against the median of these: one that is displaced does not draw the others along.
+    every = [work.exposures[i] for i in others]
+    shift = exposure.moved - np.median([one.moved for one in every], axis=0)
+    turn = exposure.rotation - float(np.median([one.rotation for one in every]))
     return RelativeTie(
         nmatches=len(rows),
         significance=None,
@@ -29,9 +34,9 @@ def tie_of(work: JointAlignment, index: int) -> RelativeTie:
         offset_px=np.median(offset, axis=0).tolist(),
         error_px=error,
         error95_px=error95,
-        shift_px=exposure.moved.tolist(),
-        rotation_deg=math.degrees(exposure.rotation),
-        scale=exposure.scale,
+        shift_px=shift.tolist(),
+        rotation_deg=math.degrees(turn),
+        scale=exposure.scale / float(np.median([one.scale for one in every])),
         reason="",
     )
 

@@ -57,7 +57,7 @@ class RelativeTie(Record):
     offset_px: Pair | None = Field(default=None, description="median offset from the others")
     error_px: Number = Field(default=None, description="half-width per axis, 68.27 per cent")
     error95_px: Number = Field(default=None, description="half-width per axis, 95 per cent")
-    shift_px: Pair | None = Field(default=None, description="correction within the group")
+    shift_px: Pair | None = Field(default=None, description="correction less the median of those that hang together")
     rotation_deg: Number = None
     scale: Number = None
     reason: str | None = Field(default=None, description="why it could not be tied; empty if it was")
