@@ -80,8 +80,8 @@ def test_unseen_stars_speak_for_a_fit(fitted):
     assert [(check.name, check.passed) for check in found.checks] == [
         ("held_out", True), ("magnitudes", True), ("second_catalog", None),
     ]  # fmt: skip
-    # The mean of what was fitted is nought, whatever the truth is: the error, not the offset, tells.
-    assert np.abs(found.absolute.offset_mas).max() < 0.01
+    # The mean of what was fitted is nought but for weights, whatever the truth is: the error, not the offset, tells.
+    assert np.abs(found.absolute.offset_mas).max() < 0.2
 
 
 def test_what_cannot_be_measured_has_a_reason(fitted):

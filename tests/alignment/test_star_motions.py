@@ -73,7 +73,9 @@ def test_each_exposure_is_fitted_at_its_own_epoch(moving, method):
     assert right.reference.epochs == EPOCHS
     mean = catalogue(moving, dict.fromkeys(EPOCHS, 2008.0))
     wrong = fit(exposures, mean, method, "rscale", SETTINGS, "G")
-    assert wrong.outcome != "ok" or np.abs(errors(wrong, truth)).max() > 20.0
+    # Or the priors, by which exposures of a visit keep together, give up the stars of those that they contradict.
+    given_up = min((e.nmatches for e in wrong.exposures), default=0) < 20
+    assert wrong.outcome != "ok" or np.abs(errors(wrong, truth)).max() > 20.0 or given_up
 
 
 def test_errors_grow_to_each_exposure(moving):
