@@ -233,7 +233,7 @@ class _Catalog:
         if told is None:
             return
         for body in (one for one in bodies if one.place is None):
-            if not (self._near(body, told) or self._few(body, told) or self._beside(body, told, bodies)):
+            if not (self._near(body, told) or self._beside(body, told, bodies) or self._few(body, told)):
                 body.place = told
                 reason = f"no catalogue stars of its own ({body.found.reason}): starts where the others are"
                 body.found = replace(body.found, reason=reason)
@@ -324,7 +324,7 @@ class _Catalog:
         return True
 
     def _beside(self, body: _StarBody, told: SimilarityMap, bodies: Sequence[_StarBody]) -> bool:
-        """Place a body that the catalogue is silent about by stars it shares with those that are placed."""
+        """Place a body by stars that it shares with those that are placed: so near them few are significant."""
         placed = [other for other in bodies if other.place and other is not body]
         uv = told(body.stars.uv)
         if not placed or not len(uv):
@@ -335,7 +335,7 @@ class _Catalog:
             return False
         body.place = held_fit(body.stars.uv[found.image], others[found.ref], np.ones(len(found)), LEAST_SIGMA_PX)
         body.tolerance = least_tolerance(body.stars.error, self.ref.error, self.settings)
-        reason = f"no catalogue stars of its own: tied to the others by {len(found)} stars near their place"
+        reason = f"no significant match with the catalogue by itself: tied to the others by {len(found)} common stars"
         body.found = replace(body.found, reason=reason)
         self.notes.append(f"{self._called(body)}: {reason}")
         return True
