@@ -147,6 +147,43 @@ def test_all_together_where_no_body_has_enough():
 
 
 @pytest.mark.parametrize("strategy", ["relative", "2dhist"])
+def test_an_exposure_with_few_stars_is_tied_to_those_that_are_placed(strategy):
+    """Five stars, none in the catalogue, 0.8 px from where the others are: no match over 125 px, and one near by."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        stars, mag = field(rng, 300, 2200)
+        exposures = [expose(f"j{i}", stars, mag, rng, (0, 0), OFF, extra=100) for i in range(3)]
+        faint = rng.permutation(np.flatnonzero((mag > 21) & (np.abs(stars) < 2000).all(axis=1)))[:5]
+        exposures.append(expose("few", stars, mag, rng, (0, 0), np.add(OFF, 0.8), which=faint, extra=60))
+        found = find_stars(exposures, catalogue(stars, rng, np.flatnonzero(mag < 20)), strategy, FITTING)
+        assert worst(exposures, found, stars) < 0.05
+        assert (found.component == 0).all()
+
+
+def test_sources_that_repeat_without_a_dither_do_not_hold_exposures_together():
+    """Two exposures without a dither, one displaced by 3 px: 150 hot pixels repeat at zero, 80 stars 3 px off.
+
+    The link is that of the hot pixels; the catalogue stars of either exposure say that it is wrong.
+    """
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        stars, mag = field(rng, 90, 2200)
+        hot = rng.uniform(-2000, 2000, (150, 2))
+        exposures = [expose(f"j{i}", stars, mag, rng, (0, 0), np.add(OFF, 3.0 * i)) for i in range(2)]
+        for e in exposures:
+            e.start = np.vstack([e.start, hot + rng.normal(0, 0.02, hot.shape)])
+            n = len(e.start)
+            e.error, e.mag, e.row = np.full(n, 0.02), np.full(n, 20.0), np.r_[e.row, np.full(150, -1)]
+        rows = np.flatnonzero(mag < 20)
+        found = find_stars(exposures, catalogue(stars, rng, rows), "relative", FITTING)
+        assert worst(exposures, found, stars) < 0.05
+        assert any("contradict" in note for note in found.notes)
+        assert (found.row >= 0).sum() >= len(rows) - 5
+        both = np.intersect1d(*(star[e.row >= 0] for star, e in zip(found.star, exposures, strict=True)))
+        assert len(both) > 70
+
+
+@pytest.mark.parametrize("strategy", ["relative", "2dhist"])
 def test_a_visit_seen_through_its_wcs(visit, strategy):
     """Distortion, chips, contaminants; 10.6 px off, the third exposure another 5 px."""
     rng = np.random.default_rng(7)

@@ -115,6 +115,14 @@ def link(
     return Linked(hold_frames(exposures, placed, begin, component), component, kept, notes)
 
 
+def without(linked: Linked, lone: Iterable[int]) -> Linked:
+    """Return links without those of some exposures, which then are components of their own, placed as they were."""
+    alone = set(lone)
+    links = [one for one in linked.links if not alone & {one.one, one.other}]
+    component = components(len(linked.transform), [(one.one, one.other) for one in links])
+    return Linked(linked.transform, component, links, linked.notes)
+
+
 class _Pairs:
     """What matching pairs of exposures needs: the sources that may be matched, and the footprints."""
 

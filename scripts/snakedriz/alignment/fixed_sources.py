@@ -97,14 +97,14 @@ def _repeating(
         spot = np.vstack([xy[r] for (xy, _), r in zip(places, rows, strict=True)])
         sky = np.vstack([e.start[r] for e, r in zip(exposures, rows, strict=True)])
         pair = cKDTree(spot).query_pairs(SAME_PLACE_PX, output_type="ndarray")
-        pair = pair[np.lexsort((pair[:, 1], pair[:, 0]))]
         pair = pair[owner[pair[:, 0]] != owner[pair[:, 1]]]
         away = np.hypot(*(sky[pair[:, 0]] - sky[pair[:, 1]]).T)
-        pair = pair[away > MOVED_PX]
-        ends = owner[pair]
-        for i, j in np.unique(ends, axis=0):
-            mine = pair[(ends == (i, j)).all(axis=1)]
-            found.setdefault((int(i), int(j)), []).append(row[mine])
+        pair = np.sort(pair[away > MOVED_PX], axis=1)  # exposures come one after the other, so their order is that
+        key = owner[pair[:, 0]] * len(exposures) + owner[pair[:, 1]]
+        order = np.lexsort((pair[:, 1], pair[:, 0], key))
+        keys, first = np.unique(key[order], return_index=True)
+        for ends, mine in zip(keys.tolist(), np.split(pair[order], first[1:]), strict=False):
+            found.setdefault(divmod(ends, len(exposures)), []).append(row[mine])
     return {ends: (np.vstack(rows)[:, 0], np.vstack(rows)[:, 1]) for ends, rows in found.items()}
 
 

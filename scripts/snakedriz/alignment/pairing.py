@@ -116,8 +116,13 @@ def find_stars(
     linked = exposure_links.link(exposures, usable, settings) if strategy == "relative" else single
     notes += linked.notes
     seen = [_only(e, mask) for e, mask in zip(exposures, usable, strict=True)]
-    bodies = _bodies(seen, linked, settings)
-    _Catalog(reference, strategy, settings, notes, [e.rootname for e in exposures]).place(bodies)
+    catalog = _Catalog(reference, strategy, settings, [e.rootname for e in exposures])
+    bodies, told = catalog.find(seen, linked)
+    if lone := catalog.contradicting(seen, linked, bodies):
+        linked = exposure_links.without(linked, lone)
+        bodies, told = catalog.find(seen, linked)
+        notes += catalog.said_of(lone)
+    notes += told
     transform = list(linked.transform)
     for body in bodies:
         for i in body.members:
@@ -180,13 +185,46 @@ class _Catalog:
         reference: PlacedRows,
         strategy: Strategy,
         settings: Mapping[str, Any],
-        notes: list[str],
         names: Sequence[str],
     ) -> None:
-        self.ref, self.settings, self.notes, self.names = reference, settings, notes, names
+        self.ref, self.settings, self.names = reference, settings, names
+        self.notes: list[str] = []
         self.kind: Literal["histogram", "default"] = "default" if strategy == "default" else "histogram"
 
-    def place(self, bodies: Sequence[_StarBody]) -> None:
+    def find(self, exposures: Sequence[PlacedExposure], linked: Linked) -> tuple[list[_StarBody], list[str]]:
+        """Return the bodies, placed as far as can be, and what to note of that."""
+        self.notes = []
+        bodies = _bodies(exposures, linked, self.settings)
+        self._place(bodies)
+        return bodies, self.notes
+
+    def contradicting(
+        self, exposures: Sequence[PlacedExposure], linked: Linked, bodies: Sequence[_StarBody]
+    ) -> dict[int, tuple[int, int]]:
+        """Exposures of bodies whose own catalogue stars say that they are elsewhere, by a significant match near by.
+
+        Their links then rest on something that is no star, such as hot pixels of exposures without a dither. Returns
+        the numbers of catalogue stars there and where the links put the exposure.
+        """
+        found = {}
+        for body in (one for one in bodies if one.place and one.tolerance and len(one.members) > 1):
+            for i in body.members:
+                uv = linked.transform[i].then(body.place or SimilarityMap())(exposures[i].start)
+                here = len(matching.mutual_neighbours(uv, self.ref.uv, body.tolerance)[0]) if len(uv) else 0
+                near = self._match(body, uv, NEAR_PX)
+                if len(near) > 2 * here + 2:
+                    found[i] = (len(near), here)
+        return found
+
+    def said_of(self, lone: Mapping[int, tuple[int, int]]) -> list[str]:
+        """Return notes about what `contradicting` found."""
+        return [
+            f"{self.names[i]}: {near} catalogue stars contradict its common sources with others ({here} agree); "
+            "it is placed by itself"
+            for i, (near, here) in sorted(lone.items())
+        ]
+
+    def _place(self, bodies: Sequence[_StarBody]) -> None:
         """Set what is known of all bodies: first by themselves, then by what the others tell."""
         for body in bodies:
             self._alone(body)
@@ -195,7 +233,7 @@ class _Catalog:
         if told is None:
             return
         for body in (one for one in bodies if one.place is None):
-            if not (self._near(body, told) or self._few(body, told) or self._beside(body, told, bodies)):
+            if not (self._near(body, told) or self._beside(body, told, bodies) or self._few(body, told)):
                 body.place = told
                 reason = f"no catalogue stars of its own ({body.found.reason}): starts where the others are"
                 body.found = replace(body.found, reason=reason)
@@ -286,7 +324,7 @@ class _Catalog:
         return True
 
     def _beside(self, body: _StarBody, told: SimilarityMap, bodies: Sequence[_StarBody]) -> bool:
-        """Place a body that the catalogue is silent about by stars it shares with those that are placed."""
+        """Place a body by stars that it shares with those that are placed: so near them few are significant."""
         placed = [other for other in bodies if other.place and other is not body]
         uv = told(body.stars.uv)
         if not placed or not len(uv):
@@ -297,7 +335,7 @@ class _Catalog:
             return False
         body.place = held_fit(body.stars.uv[found.image], others[found.ref], np.ones(len(found)), LEAST_SIGMA_PX)
         body.tolerance = least_tolerance(body.stars.error, self.ref.error, self.settings)
-        reason = f"no catalogue stars of its own: tied to the others by {len(found)} stars near their place"
+        reason = f"no significant match with the catalogue by itself: tied to the others by {len(found)} common stars"
         body.found = replace(body.found, reason=reason)
         self.notes.append(f"{self._called(body)}: {reason}")
         return True
