@@ -9,7 +9,7 @@ from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.artefacts.solution import Solution
-from snakedriz.artefacts.verification import GeometryChange, Registration
+from snakedriz.artefacts.verification import RelativeGeometry, Registration
 from snakedriz.settings.configuration import PromotionSettings
 
 EXAMPLES = Path(__file__).parents[1] / "artefacts" / "examples"
@@ -50,9 +50,9 @@ def check(name: str, passed: bool | None, value: float | None = 0.0, **changed: 
     return Check(name=name, value=None if passed is None else value, passed=passed, **content)
 
 
-def geometry(largest_px: float) -> GeometryChange:
+def geometry(largest_px: float) -> RelativeGeometry:
     """Return how far exposures have moved among themselves from where the default has them."""
-    return GeometryChange(reference="default", largest_px=largest_px, unchanged=largest_px <= 0.01)
+    return RelativeGeometry(reference="default", largest_px=largest_px, unchanged=largest_px <= 0.01, moved=())
 
 
 def metrics(

@@ -22,7 +22,7 @@ from snakedriz.artefacts.base import (
     schema,
 )
 from snakedriz.artefacts.common import Check, SourceFile
-from snakedriz.artefacts.verification import GeometryChange, RelativeAlignment
+from snakedriz.artefacts.verification import RelativeGeometry, RelativeAlignment
 
 
 class LargestShift(Record):
@@ -77,7 +77,7 @@ class CandidateRow(Record):
     verdict: Verdict | None = Field(default=None, description="in words; absent for a candidate without a WCS")
     expected_error: ExpectedError | None = Field(default=None, description="absent for a candidate without a WCS")
     relative: RelativeAlignment | None = Field(default=None, description="what is known of its exposures' alignment")
-    relative_geometry: GeometryChange | None = Field(default=None, description="of the exposures among themselves")
+    relative_geometry: RelativeGeometry | None = Field(default=None, description="of the exposures among themselves")
     verdicts: dict[Policy, Switch] = Field(description="by policy; empty for a candidate without a WCS")
     fit_quality: FitQuality | None
     registration: LargestShift | None

@@ -98,6 +98,18 @@ class SimilarityToDefault(SourceComparison, ProductShift):
     """Whether a candidate's product shows the sources of the default's."""
 
 
+class RelativeGeometry(Record):
+    """Whether a candidate changes how the exposures lie to each other."""
+
+    reference: str = Field(description="candidate that it is compared with")
+    largest_px: Number = Field(
+        description="largest distance by which two positions have moved against each other, px of the detector, after "
+        "one shift, rotation and scale of the whole set"
+    )
+    unchanged: Switch
+    moved: Sequence[str] = Field(description="rootnames of the exposures that have moved against most of the set")
+
+
 class MeasuredShift(Record):
     """Exposure minus the median of the others, along the axes of the drizzled frame."""
 
@@ -182,17 +194,8 @@ class StarWidth(Record):
     ratio_err: Number
 
 
-#: What could be known of the alignment of the exposures to each other: measured (and good), failed, unmeasured (of some
-#: exposures that overlap), or not in question.
+#: What could be known of the relative alignment.
 RelativeAlignment = Literal["measured", "failed", "unmeasured", "single exposure", "no overlap"]
-
-
-class GeometryChange(Record):
-    """How far the exposures have moved among themselves from another candidate's positions."""
-
-    reference: str = Field(description="the other candidate")
-    largest_px: Number = Field(description="largest change of distance between two positions, detector px")
-    unchanged: Switch
 
 
 class PixelEvidence(Artefact):
@@ -203,6 +206,10 @@ class PixelEvidence(Artefact):
     reason: str | None
     wcsname: str | None
     verified: Annotated[dict[Policy, Switch], Field(min_length=3)] = Field(description="verdict by policy")
+    relative: RelativeAlignment | None = Field(
+        default=None,
+        description="what could be known of the alignment among the exposures; absent where nothing was drizzled",
+    )
     flags_trusted: Switch = Field(description="may later candidates reuse the CR flags")
     checks: Sequence[Check]
     cr_census: Sequence[CosmicRayCount] | None = None
@@ -211,8 +218,7 @@ class PixelEvidence(Artefact):
     registration: Registration | None = None
     psf_width: StarWidth | None = None
     similarity_to_default: SimilarityToDefault | None = None
-    relative: RelativeAlignment | None = Field(default=None, description="what could be known of it")
-    relative_geometry: GeometryChange | None = Field(default=None, description="of the exposures among themselves")
+    relative_geometry: RelativeGeometry | None = Field(default=None, description="against the default's")
 
 
 class Verification(PixelEvidence):
