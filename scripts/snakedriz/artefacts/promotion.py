@@ -22,7 +22,7 @@ from snakedriz.artefacts.base import (
     schema,
 )
 from snakedriz.artefacts.common import Check, SourceFile
-from snakedriz.artefacts.verification import RelativeGeometry, RelativeAlignment
+from snakedriz.artefacts.verification import RelativeAlignment, RelativeGeometry
 
 
 class LargestShift(Record):
