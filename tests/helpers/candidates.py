@@ -9,7 +9,7 @@ from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.artefacts.solution import Solution
-from snakedriz.artefacts.verification import RelativeGeometry, Registration
+from snakedriz.artefacts.verification import Registration, RelativeGeometry
 from snakedriz.settings.configuration import PromotionSettings
 
 EXAMPLES = Path(__file__).parents[1] / "artefacts" / "examples"

@@ -60,6 +60,14 @@ def test_a_looser_limit_does_not_vouch_for_exposures_that_were_not_measured():
     assert judged(measured(error=1.0), "measured", registration=0.5) is False  # known to 1.4 px only
 
 
+def test_what_was_inherited_is_held_against_the_users_limit():
+    """The default's registration counts for a candidate with its relative geometry, which could not be measured."""
+    checks = [check("registration", True, 0.05, policy=["measured"])]
+    given = metrics("apriori", checks=checks, registration=None)
+    assert judged(given, "measured", registration=0.06) is True
+    assert judged(given, "measured", registration=0.04) is False
+
+
 def test_the_verdict_is_that_of_the_verification():
     """With limits that are the recorded ones nothing changes, and both go by one function."""
     for shift in (0.01, 0.3):

@@ -6,7 +6,7 @@ import pytest
 from snakedriz.settings.wcs_accuracy import TABLE, published
 
 
-# 2002, 2010 and 2020: before October 2005, before October 2017, and since
+# 2002, 2010 and 2020: guide stars of GSC 1.1, of GSC 2.3 and of GSC 2.4
 @pytest.mark.parametrize(
     ("kind", "began", "radius"),
     [("", 52300.0, 1000.0), ("", 55300.0, 300.0), ("", 59000.0, 200.0), ("", None, 1000.0), ("GSC240", 52300.0, 200.0),

@@ -23,7 +23,7 @@ from snakedriz.artefacts.base import (
 )
 from snakedriz.artefacts.common import Check, SourceFile
 from snakedriz.artefacts.fit import HeldOut
-from snakedriz.artefacts.verification import RelativeGeometry, RelativeAlignment
+from snakedriz.artefacts.verification import RelativeAlignment, RelativeGeometry
 
 
 class LargestShift(Record):

@@ -194,8 +194,7 @@ class StarWidth(Record):
     ratio_err: Number
 
 
-#: What could be known of the alignment of the exposures to each other: measured (and good), failed, unmeasured (of some
-#: exposures that overlap), or not in question.
+#: What could be known of the relative alignment.
 RelativeAlignment = Literal["measured", "failed", "unmeasured", "single exposure", "no overlap"]
 
 

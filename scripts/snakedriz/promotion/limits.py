@@ -30,7 +30,7 @@ def _is_met(value: float, limit: Any) -> bool:
 def apply(checks: Sequence[Check], limits: Mapping[str, Any], metrics: Metrics) -> list[Check]:
     """Return checks of a candidate with the user's limits in place of the recorded ones, where they were measured.
 
-    The registration of the worst exposure that could be measured says nothing of those that could not: it passes a
+    The worst exposure that was measured says nothing of those that were not: a registration that fails can pass another
     limit only where every exposure is known to within it.
     """
     return [
@@ -44,7 +44,7 @@ def apply(checks: Sequence[Check], limits: Mapping[str, Any], metrics: Metrics) 
 def _held_against(check: Check, limit: Any, metrics: Metrics) -> Check:
     passed: bool | None = check.value is not None and _is_met(check.value, limit)
     note = f"limit from promotion.limits (was {check.limit})"
-    if passed and check.name == "registration":
+    if passed and not check.passed and check.name == "registration":
         largest = limit[1] if isinstance(limit, (list, tuple)) else limit
         if not relative_alignment.is_measured_within(metrics, largest):
             passed, note = None, f"{note}; not every exposure is measured to within it"

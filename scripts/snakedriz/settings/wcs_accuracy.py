@@ -32,8 +32,9 @@ class WcsAccuracy:
 
 
 _TABLE_1 = "STScI (2024), Improvements in HST Astrometry, table 1, total error, outerspace.stsci.edu"
-#: First days of October 2005 and October 2017, when GSC 2.3.2 and GSC 2.4.0 came into use for guide stars (same table).
-_GSC_232, _GSC_240 = 53644.0, 58027.0
+#: First days of March 2006 (STIS Instrument Handbook, 8.4) and October 2017 (same table), when GSC 2.3 and GSC 2.4 came
+#: into use for guide stars.
+_GSC_232, _GSC_240 = 53795.0, 58027.0
 _ALWAYS = float("inf")
 
 #: First that fits counts. The page says "typical" and gives one figure, taken for the radius that holds 68 per cent.
