@@ -7,6 +7,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
+from snakedriz import settings
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.solution import Solution
 from snakedriz.artefacts.verification import Verification
@@ -24,6 +25,9 @@ def main(snakemake: Any) -> None:
                 outcome_header.write_card(path, solution)
             return
         inventory = Inventory.read(given.inventory)
+        numbers = settings.detector_settings(
+            snakemake.params.detectors, str(inventory.instrument), str(inventory.detector)
+        )
         reuse = None
         if given.default:
             verification, crmask = given.default
@@ -33,6 +37,7 @@ def main(snakemake: Any) -> None:
             inventory.drizzle.parameters,
             engine.DrizzleOutput(Path(out.product), Path(out.crmask), Path(out.singles)),
             reuse=reuse,
+            fixed_bits=int(numbers["verification"]["registration"]["fixed_bits"]),
             cores=snakemake.threads,
             temporary_directory=snakemake.resources.tmpdir,
             log_file=log,

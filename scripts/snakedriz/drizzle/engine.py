@@ -62,6 +62,7 @@ def drizzle(
     output: DrizzleOutput,
     *,
     reuse: str | Path | None = None,
+    fixed_bits: int = 0,
     cores: int = 1,
     temporary_directory: str | Path | None = None,
     log_file: IO[str] | None = None,
@@ -80,6 +81,8 @@ def drizzle(
     reuse : path, optional
         CR masks of another candidate: take these flags, and skip static mask, median, blot and CR steps. Without,
         cosmic rays are flagged afresh with this candidate's WCS.
+    fixed_bits : int
+        Bits of DQ that a pixel of the detector has in every exposure, for the single drizzles.
     cores : int
         Processes AstroDrizzle may use.
     temporary_directory : path, optional
@@ -110,7 +113,7 @@ def drizzle(
         masks = {exposure.rootname: cr_masks.from_exposure(scratch / exposure.name) for exposure in exposures}
         cr_masks.write_bundle(output.crmask, masks)
         if output.singles is not None:
-            singles.write(output.singles, exposures, scratch, masks)
+            singles.write(output.singles, exposures, scratch, masks, fixed_bits)
         _finish_header(scratch / made[0], output.product.name, exposures, finish)
         with whole(output.product) as temporary:
             shutil.move(scratch / made[0], temporary)

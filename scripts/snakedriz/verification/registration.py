@@ -127,17 +127,9 @@ def displacements(exposure: ExposureRegistration) -> Iterator[tuple[float, float
             yield (*found, name)
 
 
-def _overlaps(frames: Frames) -> NDArray[np.float64]:
-    """Share of each exposure's pixels (rows) that it has in common with each other (columns)."""
-    # One pixel in 64 is enough.
-    sample = np.array([single.covered[::8, ::8].ravel() for single in frames.singles], dtype=np.float32)
-    shared = sample @ sample.T
-    return np.asarray(shared / np.maximum(np.diag(shared)[:, None], 1.0), dtype=float)
-
-
 def _partners(frames: Frames) -> list[list[int]]:
     """For every exposure the others that it is compared with, in the order of the exposures."""
-    share = _overlaps(frames)
+    share = frames.overlaps()
     chosen = []
     for index in range(len(frames.singles)):
         rank = sorted(
