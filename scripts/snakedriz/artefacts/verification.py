@@ -157,10 +157,31 @@ class ExposureRegistration(ShiftInMas, LinearTerms, MeasuredShift, ExposureMatch
     """Shift, rotation and scale of one exposure against the others."""
 
 
+class PairMatch(Record):
+    """Two exposures that overlap by their footprints, and how they were compared."""
+
+    exposures: Annotated[Sequence[str], Field(min_length=2, max_length=2)] = Field(description="rootnames")
+    overlap: Real = Field(description="pixels in common, share of the smaller one's")
+    measured: Switch = Field(description="false: nothing is known of them, which is no agreement")
+    method: Literal["sources", "correlation", "combined", "unmeasurable"] = Field(
+        description="combined: correlated where one is part of what the other was compared with; that row has the shift"
+    )
+    nmatches: Count = Field(description="sources, or patches of the correlation")
+    significance: Number = Field(description="normal deviate, or height of the correlation over that of other tiles")
+    field: Number = Field(description="rms displacement by rotation and scale, px")
+    field_err: Number = Field(description="68.3 %")
+    reason: str = Field(description="why it was not measured; empty where it was")
+
+
+class PairRegistration(MeasuredShift, PairMatch):
+    """Shift of the first of two exposures against the second."""
+
+
 class Registration(Record):
     """Shifts of all exposures against each other."""
 
     exposures: Sequence[ExposureRegistration]
+    pairs: Sequence[PairRegistration] = Field(default=(), description="every two that overlap by their footprints")
     scale_arcsec: Real = Field(description="size of a drizzled px")
 
 
@@ -182,6 +203,10 @@ class StarWidth(Record):
     ratio_err: Number
 
 
+#: What could be known of the relative alignment.
+RelativeAlignment = Literal["measured", "failed", "unmeasured", "single exposure", "no overlap"]
+
+
 class PixelEvidence(Artefact):
     """What the pixels say; what was not measured is absent."""
 
@@ -190,6 +215,10 @@ class PixelEvidence(Artefact):
     reason: str | None
     wcsname: str | None
     verified: Annotated[dict[Policy, Switch], Field(min_length=3)] = Field(description="verdict by policy")
+    relative: RelativeAlignment | None = Field(
+        default=None,
+        description="what could be known of the alignment among the exposures; absent where nothing was drizzled",
+    )
     flags_trusted: Switch = Field(description="may later candidates reuse the CR flags")
     checks: Sequence[Check]
     cr_census: Sequence[CosmicRayCount] | None = None

@@ -4,9 +4,9 @@ Extensions SCI (electrons/s, 0 where the exposure has no data) and MASK, with EX
 exposures. The SCI header has the linear WCS, ROOTNAME, EXPTIME (s), CRFLAGS and NPIXELS (flagged and all detector
 pixels). MASK is a sum: 1 the exposure has data, 2 a pixel flagged as a cosmic ray contributed, 4 times the EXTVER of
 the chip (0 between the chips), 128 a pixel contributed that is flagged as bad for good: hot, warm, trap, bad column.
-DETECTOR says where the detector's pixels lie: shape (chips, 2, 33, 33), x and y (px from 0) in the frame of a regular grid
-of pixels that spans each chip from its first to its last, rows and columns evenly; in order of the chips' EXTVER, which
-CHIP1, CHIP2, ... of its header are.
+DETECTOR says where the detector's pixels lie: shape (chips, 2, 33, 33), x and y (px from 0) in the frame of a regular
+grid of pixels that spans each chip from its first to its last; in order of the chips' EXTVER, which CHIP1, CHIP2, ...
+of its header are.
 
 Imports of stwcs and of what needs it are inside functions: verification reads the bundle without it.
 """
@@ -200,7 +200,9 @@ def _append(
     if not str(header.get("BUNIT", "")).upper().endswith("/S"):
         rate /= np.float32(exposure.exptime)
     fits.append(path, rate, fits.Header([("EXTNAME", "SCI"), ("EXTVER", index), *out.cards]), verify=False)
-    mask = covered * np.uint8(COVERED) + touched * np.uint8(CR_TOUCHED) + (chips << CHIP_SHIFT) + fixed * np.uint8(FIXED)
+    mask = (
+        covered * np.uint8(COVERED) + touched * np.uint8(CR_TOUCHED) + (chips << CHIP_SHIFT) + fixed * np.uint8(FIXED)
+    )
     mask_header = fits.Header([("EXTNAME", "MASK"), ("EXTVER", index), ("ROOTNAME", exposure.rootname)])
     fits.append(path, mask.astype(np.uint8), mask_header, verify=False)
     header = fits.Header([("EXTNAME", "DETECTOR"), ("EXTVER", index), ("ROOTNAME", exposure.rootname)])

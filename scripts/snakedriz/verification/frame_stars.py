@@ -102,9 +102,7 @@ def find(
     return Found(np.concatenate(positions), np.concatenate(places), _middles(image, x[few], y[few]))
 
 
-def _peaks(
-    response: Image, threshold: float, valid: Mask, covered: Mask
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _peaks(response: Image, threshold: float, valid: Mask, covered: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return x and y of local maxima above a threshold, highest first, whose stamps lie within `covered`."""
     if threshold <= 0:
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
@@ -129,7 +127,7 @@ def _middles(image: Image, x: NDArray[np.intp], y: NDArray[np.intp]) -> Array:
     return np.column_stack([x + steps[:, 1] @ core / total, y + steps[:, 0] @ core / total])
 
 
-_MOST_NARROW = 5  # times `most_stars`: narrow sources are counted, and may be many
+_MOST_NARROW = 20  # times `most_stars`: narrow sources are counted, and may be many
 _CORE = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 
 

@@ -60,6 +60,8 @@ class SingleDrizzle:
     #: Where a pixel that is flagged as bad in every exposure of the detector (hot, trap, ...) contributed.
     fixed: Mask = field(default_factory=lambda: np.empty((0, 0), bool))
     regions: SampledRegions = field(default_factory=lambda: SampledRegions((0, 0)))  # its tiles
+    #: Where the detector's pixels lie, shape (chips, 2, n, n), as the bundle has it (`singles`); empty if it has not.
+    detector: Array = field(default_factory=lambda: np.empty((0, 2, 0, 0)))
 
 
 @dataclass
@@ -173,6 +175,7 @@ def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
     with fits.open(singles, memmap=True) as hdul:
         versions = sorted(h.header["EXTVER"] for h in hdul[1:] if h.name == "SCI")
         data = [(hdul["SCI", v].data, hdul["MASK", v].data) for v in versions]
+        grid = {h.header["EXTVER"]: h.data for h in hdul[1:] if h.name == "DETECTOR"}
         shape = data[0][0].shape
         found = Frames(
             np.empty((0, 0), np.float32), np.empty((0, 0), bool), regions=SampledRegions(shape), threads=threads
@@ -194,6 +197,7 @@ def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
                 str(header["ROOTNAME"]), float(header["EXPTIME"]), image, has, (mask & CR_TOUCHED) > 0,
                 ((mask >> CHIP_SHIFT) & CHIP_BITS).astype(np.uint8), int(header["CRFLAGS"]), int(header["NPIXELS"]),
                 fixed=(mask & FIXED) > 0, regions=part,
+                detector=np.array(grid[version], dtype=float) if version in grid else np.empty((0, 2, 0, 0)),
             )  # fmt: skip
 
         found.singles = found.each(lambda given: one(*given), list(zip(versions, footprints, strict=True)))
