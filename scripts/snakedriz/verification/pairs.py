@@ -53,6 +53,11 @@ class Matched:
         """Return the same from the other exposure's side."""
         return Matched(self.other, self.own, self.other_kept, self.own_kept, self.significance, self.reason)
 
+    @property
+    def refused(self) -> NDArray[np.intp]:
+        """Sources of an exposure that may be hot pixels, where they left nothing to match."""
+        return np.flatnonzero(~self.own_kept) if not len(self.own) else np.empty(0, dtype=np.intp)
+
 
 #: From two indices of exposures, in either order, to their common sources.
 Matches = Mapping[tuple[int, int], Matched]
@@ -100,7 +105,7 @@ def _matched(frames: Frames, lists: Sequence[FrameStars], pair: tuple[int, int],
     repeated = int(np.count_nonzero(doubtful.own[found.image]))
     if repeated > 0.5 * len(found) and doubtful.hot > _MOST_HOT * repeated:
         none, reason = np.empty(0, dtype=np.intp), "what matches repeats in pixels of the detector, and may be hot ones"
-        return Matched(none, none, *every, reason=reason)
+        return Matched(none, none, ~doubtful.own, ~doubtful.other, reason=reason)
     reason = found.reason if not len(found) else "" if len(found) >= least else f"{len(found)} common sources"
     return Matched(found.image, found.ref, *every, found.significance, reason)
 

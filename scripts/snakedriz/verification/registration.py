@@ -36,6 +36,7 @@ from snakedriz.verification.trends import LEAST_LINEAR, measured_shift, trend
 Array = NDArray[np.float64]
 #: Standard error of the median of n values over that of their mean (Gaussian; 1.2533 for many).
 _OF_MEDIAN = (1.0, 1.0, 1.0, 1.160, 1.092, 1.197, 1.135, 1.214)
+_HIDE = 4  # px around a cluster of hot pixels: what the filters of a correlation spread
 _MOST_PARTNERS = 7  # exposures that one is compared with: those it overlaps best for longest
 
 
@@ -193,11 +194,23 @@ def _chip_match(
     return Matched(rows, theirs, kept, other_kept, found.significance)
 
 
-def _by_correlation(frames: Frames, index: int, options: Mapping[str, Any]) -> ExposureRegistration | None:
-    """Shift from cross-correlation with the others combined; None where that shows nothing."""
+def _by_correlation(
+    frames: Frames, index: int, hot: NDArray[np.intp], options: Mapping[str, Any]
+) -> ExposureRegistration | None:
+    """Shift from cross-correlation with the others combined; None where that shows nothing.
+
+    `hot`, pixels (n, 2) of the exposure's image: clusters of hot pixels, for all that is known. Single ones do not
+    survive the median that the correlation starts with; these would.
+    """
     single = frames.singles[index]
     both = single.covered & single.others_covered
-    found = correlation.measure(single.image, single.others, both, options)
+    image = single.image
+    if len(hot):
+        image = image.copy()
+        steps = np.mgrid[-_HIDE : _HIDE + 1, -_HIDE : _HIDE + 1]
+        y, x = (hot[:, 1 - axis, None, None] + steps[axis] for axis in (0, 1))
+        image[np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)] = 0
+    found = correlation.measure(image, single.others, both, options)
     if found is None:
         return None
     shift = measured_shift(found.shift, found.error, found.freedom, float(options["correlation_floor_px"]))
@@ -256,7 +269,9 @@ def measure(frames: Frames, lists: Sequence[FrameStars], settings: Mapping[str, 
         if sources is not None and 2.0 * _error(sources) <= limit:
             return sources
         # Few or broad sources: their correlation may know better.
-        both = [found for found in (sources, _by_correlation(frames, index, options)) if found is not None]
+        hot = [lists[index].places[matches[index, other].refused] for other in partners[index]]
+        correlated = _by_correlation(frames, index, np.unique(np.concatenate(hot), axis=0), options)
+        both = [found for found in (sources, correlated) if found is not None]
         return min(both, key=_error, default=_unmeasured(rootname, "unmeasurable"))
 
     rows = frames.each(one, range(len(lists)))
