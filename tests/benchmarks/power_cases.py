@@ -165,5 +165,7 @@ def make(name: str, kind: Defect, amount: float, trial: int) -> Trial:
         )
         for i in range(number)
     )  # fmt: skip
-    visit = Visit(camera, FIELDS[case.field], (int(shape[1]), int(shape[0])), boxes, exposures, int(rng.integers(2**31)))
+    visit = Visit(
+        camera, FIELDS[case.field], (int(shape[1]), int(shape[0])), boxes, exposures, int(rng.integers(2**31))
+    )
     return Trial(visit, () if kind in GOOD else wrong)

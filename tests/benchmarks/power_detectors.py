@@ -75,9 +75,9 @@ class Detector:
 
 
 #: Read noise, full well, sky and pixel sizes: instrument handbooks of ACS and WFC3. Hot pixels of WFC: `Visit.hot_tail`
-#: and ACS ISR 2002-06; of HRC a fifth of the new ones per area heal as well (the same); UVIS as WFC. Rays: 1.2 per cm2
-#: and s. PSFs: cores and wings that give the FWHM of settings/detectors.yaml. Field dependence: ACS Instrument Handbook,
-#: 5.6.6 (WFC 20 per cent, HRC and SBC reasonably constant).
+#: and ACS ISR 2002-06; HRC heals more of them (the same); UVIS as WFC. Rays: 1.2 per cm2 and s. PSFs: cores and wings
+#: that give the FWHM of settings/detectors.yaml. Field dependence: ACS Instrument Handbook, 5.6.6 (WFC 20 per cent, HRC
+#: and SBC reasonably constant).
 WFC = Detector(
     "ACS/WFC", (2048, 4096), 0.05, (1.02, 1.012), Psf(), 84_700.0, 4.5, 500.0, 0.1, psf_field=0.15, chips=2, gap=50,
     hot=0.015, warm=0.01, new=0.02, columns=0.002, rays=1.2, cte=0.001,

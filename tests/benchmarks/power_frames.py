@@ -1,7 +1,7 @@
 """Full-size single drizzles and products of simulated exposures, made in seconds.
 
-An exposure is drawn on its detector's pixels (stars, noise, hot pixels, rays, bleeding, charge trails, afterglows), laid
-on the frame by a separable turbo kernel, and given flags by the rule of drizCR against the minimum or median of all.
+An exposure is drawn on its detector's pixels (stars, noise, hot pixels, rays, bleeding, charge trails, afterglows), is
+laid on the frame by a separable turbo kernel, and given flags by the rule of drizCR against the minimum or median of all.
 What the drizzle stage writes of it (`snakedriz.drizzle.singles`) is what `snakedriz.verification` reads.
 """
 
@@ -206,7 +206,10 @@ def _afterglow(visit: Visit, index: int) -> tuple[Array, Array, Array]:
     the time since (WFC3 Data Handbook, 8).
     """
     rng, detector = visit.rng(6), visit.detector
-    x, y = rng.uniform(0, detector.shape[1], detector.afterglows), rng.uniform(0, detector.shape[0], detector.afterglows)
+    x, y = (
+        rng.uniform(0, detector.shape[1], detector.afterglows),
+        rng.uniform(0, detector.shape[0], detector.afterglows),
+    )
     start = sum(placed.exptime + 60.0 for placed in visit.exposures[:index])
     fading = 1000.0 / (1000.0 + start)
     peak = 10 ** rng.uniform(-2.0, -0.5, detector.afterglows)
@@ -327,7 +330,7 @@ def combine(visit: Visit, images: list[Image], covered: list[Mask], grids: list[
 
 
 def flags_of(visit: Visit, index: int, exposed: Exposed, grid: Grid, combined: Image) -> tuple[NDArray, NDArray]:
-    """Rows and columns of the detector's pixels that drizCR flags: |rate - model| > scale * derivative + snr * noise."""
+    """Rows and columns of what drizCR flags: |rate - model| > scale * derivative + snr * noise."""
     detector, time = visit.detector, visit.exposures[index].exptime
     if detector.cr_scale is None:
         return np.empty(0, np.intp), np.empty(0, np.intp)

@@ -190,5 +190,3 @@ def append(path: Path, row: Row) -> None:
             line = line if file.read() == b"\n" else "\n" + line  # after one that was cut short
     with path.open("a", encoding="utf-8") as file:
         file.write(line)
-
-

@@ -28,7 +28,9 @@ PLAIN = replace(
 NO_STARS = Sources(np.empty((0, 3)), np.empty((0, 6)))
 
 
-def visit(detector: Detector = PLAIN, exposures: int = 2, shape: tuple[int, int] = (88, 98), **changes: object) -> Visit:
+def visit(
+    detector: Detector = PLAIN, exposures: int = 2, shape: tuple[int, int] = (88, 98), **changes: object
+) -> Visit:
     """Exposures of one place with nothing wrong, of one origin."""
     placed = tuple(Placed(500.0, (4.0, 4.0)) for _ in range(exposures))
     made = Visit(detector, Field((0, 0)), shape, ((0.0, 0.0, 90.0, 80.0),), placed, 3)
@@ -128,7 +130,7 @@ def test_the_kernel_keeps_light_and_place_whatever_the_phase():
         made = replace(made, exposures=(Placed(500.0, origin),))
         image = power_frames._signal(made, 0, star) / 500.0
         grid = power_frames.grid_of(made, 0)
-        found = centre(grid.drizzle(image)) + (grid.window[1].start, grid.window[0].start)
+        found = centre(grid.drizzle(image)) + np.array([grid.window[1].start, grid.window[0].start])
         # The distortion that is left has an amplitude of two times 0.01 px.
         assert found == pytest.approx([47.3, 41.7], abs=0.035)
         # Rates are per pixel: those of the frame are as many times larger as their pixels.
@@ -246,7 +248,9 @@ def test_a_visit_is_verified_refused_or_unmeasured():
 
 
 def row(trial: int = 0, state: str = "refused", **changes: object) -> Row:
-    made = Row("c", "hrc-medium-dither", "shift", 0.4, trial, state, False, True, 80, (0.01, 0.0, 0.01, 0.01), (1.0, 2.0))
+    made = Row(
+        "c", "hrc-medium-dither", "shift", 0.4, trial, state, False, True, 80, (0.01, 0.0, 0.01, 0.01), (1.0, 2.0)
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -291,7 +295,7 @@ def test_every_case_is_tried_early_and_no_trial_twice():
     assert [task.case for task in some[:12]] == [names[0]] * 9 + [names[1]] * 3
     assert {(t.kind, t.amount) for t in some if t.case == names[0]} == set(power_cases.CASES[names[0]].defects())
     assert all(task.trial >= power_trials.SEEDS["report"] for task in some)
-    assert ("none", "shift") == (some[0].kind, some[1].kind)
+    assert (some[0].kind, some[1].kind) == ("none", "shift")
     assert some[1].amount == HRC.goal_px == 0.4
     assert WFC.goal_px == 0.2
 

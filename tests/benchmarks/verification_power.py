@@ -68,7 +68,9 @@ def report(rows: list[power_trials.Row], code: str, seeds: str) -> None:
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=f"cases: {', '.join(power_cases.CASES)}")
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0], epilog=f"cases: {', '.join(power_cases.CASES)}"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="file of the trials (JSON lines)")
     parser.add_argument("--hours", type=float, default=0.0, help="run trials for so long")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
@@ -88,7 +90,9 @@ def main() -> None:
 
     def known() -> list[power_trials.Row]:
         rows = power_trials.read(options.results)
-        return [r for r in rows if r.code == code and first <= r.trial < first + 1_000_000 and r.case in power_cases.CASES]
+        return [
+            r for r in rows if r.code == code and first <= r.trial < first + 1_000_000 and r.case in power_cases.CASES
+        ]
 
     if options.hours > 0:
         done = {row.task for row in known()}

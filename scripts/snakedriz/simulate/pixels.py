@@ -145,8 +145,15 @@ def add_spikes(
 
 
 def add_galaxy(
-    image: NDArray[np.floating], x: float, y: float, counts: float, half_light: float, ratio: float, angle: float,
-    matrix: Array, psf: Psf = ACS_WFC,
+    image: NDArray[np.floating],
+    x: float,
+    y: float,
+    counts: float,
+    half_light: float,
+    ratio: float,
+    angle: float,
+    matrix: Array,
+    psf: Psf = ACS_WFC,
 ) -> None:
     """Add an exponential disc, convolved with the PSF, to ``image`` in place.
 

@@ -11,10 +11,10 @@ from snakedriz.simulate.pixels import psf_peak
 
 REFERENCE_SPAN = 4.0  # the reference catalogue reaches this many magnitudes below its bright limit
 #: The options that make the detector as bad as a real one. Hot pixels: 1.5 per cent, where ACS ISR 2002-06 expects 2
-#: after three years; their tail: `detector.hot_currents`; new ones: 330 a day above 0.1 e-/s (ACS Instrument Handbook for
-#: Cycle 14, table 4.3) in half of the month that a reference dark is made of. The FWHM goes from 0.10 to 0.13 arcsec over
-#: the field in F550M (the same, 5.6.6), not all of it radially. Focus varies by 2 micron in an orbit (Hasan and Bely
-#: 1993), which widens the core by 2 to 3 per cent; coma is of the same order (own choice).
+#: after three years; their tail: `detector.hot_currents`; new ones: 330 a day above 0.1 e-/s (ACS Instrument Handbook
+#: for Cycle 14, table 4.3) in half of the month that a reference dark is made of. The FWHM goes from 0.10 to 0.13
+#: arcsec over the field in F550M (the same, 5.6.6), not all of it radially. Focus varies by 2 micron in an orbit (Hasan
+#: and Bely 1993), which widens the core by 2 to 3 per cent; coma is of the same order (own choice).
 REAL_DETECTOR: dict[str, float] = {
     "hot_pixels": 0.015, "hot_tail": 1.26, "hot_residual": 0.05, "hot_unflagged": 0.02, "spikes": 0.02,
     "psf_field": 0.15, "breathing": 0.025, "coma": 0.05,

@@ -195,7 +195,7 @@ def _covered(scene: Table, pointings: list[Pointing]) -> Any:
 
 
 def _psf_of(visit: Visit, x: Any, y: Any, number: int, focus: float) -> tuple[Any, Any]:
-    """Width and lean of the PSF at pixels of SCI,``number + 1``; ``focus``: how far the exposure is out of it, sigmas."""
+    """Width and lean of the PSF at pixels of SCI,``number + 1``; ``focus``: how far out of it, in sigmas."""
     rows, columns = visit.chip_shape
     # From the middle of the gap, in units of half of the frame.
     u, v = 2 * np.asarray(x) / columns - 1, np.asarray(y) / rows - (1 - number)
