@@ -1,7 +1,7 @@
 """Full-size single drizzles and products of simulated exposures, made in seconds.
 
 An exposure is drawn on its detector's pixels (stars, noise, hot pixels, rays, bleeding, charge trails, afterglows), is
-laid on the frame by a separable turbo kernel, and given flags by the rule of drizCR against the minimum or median of all.
+laid on the frame by a separable turbo kernel, and flagged by the rule of drizCR against the median or minimum.
 What the drizzle stage writes of it (`snakedriz.drizzle.singles`) is what `snakedriz.verification` reads.
 """
 
@@ -24,6 +24,8 @@ from benchmarks.power_detectors import DISTORTION_PX, Detector
 
 #: Bit of the mask for pixels that are fixed to the detector, where bundles have one.
 FIXED = int(getattr(singles, "FIXED", 0))
+#: Nodes along each side of a chip, where bundles say where the detector's pixels lie.
+NODES = int(getattr(singles, "NODES", 0))
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -364,15 +366,6 @@ def flags_of(visit: Visit, index: int, exposed: Exposed, grid: Grid, combined: I
     return y[flagged], x[flagged]
 
 
-def _reached(grid: Grid, y: NDArray[np.intp], x: NDArray[np.intp]) -> Mask:
-    """The window's pixels that detector pixels contribute to."""
-    shape = grid.rows.shape[1], grid.columns.shape[1]
-    found = (grid.rows @ sparse.csr_array((np.ones(len(y), np.float32), (y, x)), shape=shape) @ grid.columns.T).tocoo()
-    out = np.zeros((grid.rows.shape[0], grid.columns.shape[0]), bool)
-    out[found.row, found.col] = found.data > 1e-3
-    return out
-
-
 def _touched(shape: tuple[int, int], grid: Grid, y: NDArray[np.intp], x: NDArray[np.intp]) -> Mask:
     """The window's pixels within one of those that the middles of detector pixels fall on."""
     out = np.zeros(np.add(shape, 2), bool)
@@ -440,6 +433,14 @@ def _write_product(
     ]).writeto(path)  # fmt: skip
 
 
+def _nodes(visit: Visit, index: int) -> Array:
+    """Where a regular grid of each chip's pixels lies in the frame: shape (chips, 2, n, n), x and y, px from 0."""
+    detector, origin = visit.detector, visit.exposures[index].origin
+    x = origin[0] + np.linspace(0, detector.shape[1] - 1, NODES) / detector.factor[0]
+    rows = [np.linspace(part.start, part.stop - 1, NODES) for part in _chips(detector)]
+    return np.array([np.meshgrid(x, origin[1] + y / detector.factor[1]) for y in rows])
+
+
 def _append(
     path: Path, visit: Visit, index: int, one: Exposed, grid: Grid, image: Image, cover: Mask,
     flagged: tuple[NDArray, NDArray],
@@ -453,11 +454,17 @@ def _append(
     part = mask[grid.window]
     part[...] = cover * np.uint8(singles.COVERED)
     part |= _touched(part.shape, grid, *flagged) * np.uint8(singles.CR_TOUCHED)
-    upper = grid.nearest[0] >= visit.detector.chip[0] + visit.detector.gap / 2
-    chips = np.where(upper, 2, 1) if visit.detector.chips > 1 else np.ones(len(upper), int)
-    part |= (chips[:, None] << singles.CHIP_SHIFT).astype(np.uint8)
+    chips = np.zeros(visit.detector.shape[0], np.uint8)
+    for version, rows in enumerate(_chips(visit.detector), start=1):
+        chips[rows] = version << singles.CHIP_SHIFT
+    part |= chips[grid.nearest[0]][:, None]
     if FIXED:
-        part |= _reached(grid, *np.nonzero(one.fixed)) * np.uint8(FIXED)
+        part |= _touched(part.shape, grid, *np.nonzero(one.fixed)) * np.uint8(FIXED)
     fits.append(path, frame, fits.Header([("EXTNAME", "SCI"), ("EXTVER", index + 1), *header.cards]), verify=False)
     about = [("EXTNAME", "MASK"), ("EXTVER", index + 1), ("ROOTNAME", visit.rootnames[index])]
     fits.append(path, mask, fits.Header(about), verify=False)
+    if NODES:
+        nodes = fits.Header([("EXTNAME", "DETECTOR"), *about[1:]])
+        for number in range(1, visit.detector.chips + 1):
+            nodes[f"CHIP{number}"] = number
+        fits.append(path, _nodes(visit, index), nodes, verify=False)

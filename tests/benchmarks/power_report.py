@@ -141,9 +141,9 @@ def _about(rows: Sequence[Row], code: str, seeds: str) -> list[str]:
         "# How far the verification can be trusted", "",
         "Made by `python tests/benchmarks/verification_power.py --report`; do not edit. Simulated visits of whole",
         "detectors with hot pixels, cosmic rays, bleeding, diffraction spikes, charge trails, afterglows, and a PSF",
-        "that changes over the field and with focus (numbers and sources: tests/benchmarks/power_detectors.py), verified by",
-        "the production code. `measured` is the policy. Not noticed and not measured is *unmeasured*: not verified,",
-        "for lack of evidence. Intervals hold 95 % (Clopper and Pearson).", "",
+        "that changes over the field and with focus (numbers and sources: tests/benchmarks/power_detectors.py), are",
+        "verified by the production code. `measured` is the policy. Not noticed and not measured is *unmeasured*: not",
+        "verified, for lack of evidence. Intervals hold 95 % (Clopper and Pearson).", "",
         f"Good visits: every exposure is off by {JITTER_MAS} mas (1 sigma per axis) and {JITTER_ROLL_DEG} deg; "
         f"reacquired: half of them by {REPEATABILITY_MAS:g} mas more. Fields: {fields}. Layouts: {times}.", "",
         f"{len(rows)} trials of the set of seeds `{seeds}` with code {code}; "

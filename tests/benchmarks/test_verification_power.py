@@ -208,7 +208,14 @@ def test_the_bundle_is_laid_out_as_the_drizzle_stage_does(tmp_path):
     camera = replace(PLAIN, chips=2, chip=(40, 90), gap=8, columns=0.03)
     product, singles = power_frames.write(visit(camera), tmp_path, NO_STARS)
     with fits.open(singles) as bundle, fits.open(product) as drizzled:
-        assert [h.name for h in bundle[1:]] == ["SCI", "MASK"] * 2
+        names = ["SCI", "MASK", "DETECTOR"] if power_frames.NODES else ["SCI", "MASK"]
+        assert [h.name for h in bundle[1:]] == names * 2
+        if power_frames.NODES:
+            # Two chips; the upper one's last pixel, on a grid as fine as the detector, four px from the corner
+            nodes = bundle["DETECTOR", 2].data
+            assert nodes.shape == (2, 2, power_frames.NODES, power_frames.NODES)
+            assert nodes[1, :, -1, -1] == pytest.approx([4 + 89, 4 + 87])
+            assert (bundle["DETECTOR", 2].header["CHIP1"], bundle["DETECTOR", 2].header["CHIP2"]) == (1, 2)
         header, mask = bundle["SCI", 2].header, bundle["MASK", 2].data
         assert (header["ROOTNAME"], header["EXPTIME"], header["BUNIT"]) == ("jtest02q", 500.0, "ELECTRONS/S")
         assert set(np.unique(mask[10:40, 10:90] >> 2 & 31)) == {1}

@@ -283,8 +283,8 @@ def describe(found: Outcome) -> str:
     lines = [
         f"== {found.case}: {CASES[found.case].about}",
         f"   promoted {found.winner}, verified: {found.verified} ({found.reason})",
-        f"   stars {found.stars}: median {found.median[0]:+.2f} {found.median[1]:+.2f} mas, radial {found.median[2]:.2f},"
-        f" scatter {found.scatter:.2f}; largest difference of exposures {found.relative:.2f} mas",
+        f"   stars {found.stars}: median {found.median[0]:+.2f} {found.median[1]:+.2f} mas, radial "
+        f"{found.median[2]:.2f}, scatter {found.scatter:.2f}; largest difference of exposures {found.relative:.2f} mas",
     ]
     for candidate, (verified, word, error) in found.candidates.items():
         silent = found.unmeasured.get(candidate, [])
