@@ -310,25 +310,29 @@ def grid_of(visit: Visit, index: int) -> Grid:
 
 def combine(visit: Visit, images: list[Image], covered: list[Mask], grids: list[Grid]) -> Image:
     """Median of four, minimum of two, with AstroDrizzle's minmed: the minimum where the median lies far above it."""
-    lowest = [np.full(visit.shape, np.inf, np.float32) for _ in range(3)]
     depth = np.zeros(visit.shape, np.uint8)
+    for cover, grid in zip(covered, grids, strict=True):
+        depth[grid.window] += cover
+    lowest = [np.full(visit.shape, np.inf, np.float32) for _ in range(3 if depth.max() > 2 else 1)]
     for image, cover, grid in zip(images, covered, grids, strict=True):
         value = np.where(cover, image, np.float32(np.inf))
-        depth[grid.window] += cover
         for level in lowest:
             part = level[grid.window]
-            larger = np.maximum(part, value)
+            larger = np.maximum(part, value) if len(lowest) > 1 else value
             np.minimum(part, value, out=part)
             value = larger
-    least, second, third = lowest
-    middle = np.where(depth >= 4, (second + third) / 2, np.where(depth == 3, second, least))
+    least = lowest[0]
+    least[depth == 0] = 0
+    if len(lowest) == 1:
+        return least
+    _, second, third = lowest
+    middle = np.where(depth == 3, second, least)
+    np.copyto(middle, (second + third) / 2, where=depth >= 4)
     mean = float(np.mean([placed.exptime for placed in visit.exposures]))
     sky, noise = visit.detector.sky * visit.field.sky, visit.detector.read_noise**2
-    limit = 4 * np.sqrt(np.clip(np.where(depth, least, 0) + sky, 0, None) * mean + noise) / mean
-    far = middle - np.where(depth, least, 0) > limit
-    out = np.where(far, least, middle)
-    out[depth == 0] = 0
-    return out
+    limit = np.sqrt(np.clip(least + np.float32(sky), 0, None) * np.float32(mean) + np.float32(noise))
+    np.copyto(middle, least, where=middle - least > limit * np.float32(4 / mean))
+    return middle
 
 
 def flags_of(visit: Visit, index: int, exposed: Exposed, grid: Grid, combined: Image) -> tuple[NDArray, NDArray]:
