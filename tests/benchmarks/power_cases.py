@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.power_detectors import DETECTORS, JITTER_MAS, JITTER_ROLL_DEG, REPEATABILITY_MAS, Detector
+from benchmarks.power_detectors import DETECTORS, JITTER_MAS, JITTER_ROLL_DEG, REACQUIRED_MAS, Detector
 from benchmarks.power_fields import FIELDS
 from benchmarks.power_frames import Placed, Visit
 
@@ -77,7 +77,7 @@ class Case:
         found: list[tuple[Defect, float]] = [("none", 0.0)]
         number = len(LAYOUTS[self.layout])
         if self.layout in ("dither", "pair"):
-            found.append(("reacquired", round(REPEATABILITY_MAS / (1000 * self.camera.scale), 3)))
+            found.append(("reacquired", round(REACQUIRED_MAS / (1000 * self.camera.scale), 3)))
         if self.layout == "split":
             found += [("drift", 0.5), ("drift", 3.0)]
         found += [("shift", amount) for amount in sorted({*SHIFTS, self.camera.goal_px})]
@@ -149,7 +149,8 @@ def make(name: str, kind: Defect, amount: float, trial: int) -> Trial:
         upper[index] = step
     elif kind in ("visit", "reacquired"):
         wrong = tuple(range(number // 2, number))
-        shifts[number // 2 :] += step
+        # Of guide stars that were acquired again the rms displacement is known, of a wrong visit the displacement.
+        shifts[number // 2 :] += rng.normal(0, amount / np.sqrt(2), 2) if kind == "reacquired" else step
     elif kind == "drift":
         origins[1:] += step  # the exposure's WCS knows where it points
     low = origins.min(axis=0) - _EDGE

@@ -308,24 +308,44 @@ def grid_of(visit: Visit, index: int) -> Grid:
     )  # fmt: skip
 
 
+def _strips(shape: tuple[int, int]) -> list[slice]:
+    """Rows of a frame in portions: what several passes are made over should stay in the processor's cache."""
+    return [slice(start, min(start + 64, shape[0])) for start in range(0, shape[0], 64)]
+
+
+def _part(rows: slice, grid: Grid) -> tuple[slice, slice]:
+    """Rows of a strip that an exposure's window has, counted in the strip and in the window."""
+    first = grid.window[0].start
+    low, high = max(rows.start, first), min(rows.stop, grid.window[0].stop)
+    high = max(low, high)
+    return slice(low - rows.start, high - rows.start), slice(low - first, high - first)
+
+
 def combine(visit: Visit, images: list[Image], covered: list[Mask], grids: list[Grid]) -> Image:
     """Median of four, minimum of two, with AstroDrizzle's minmed: the minimum where the median lies far above it."""
-    depth = np.zeros(visit.shape, np.uint8)
-    for cover, grid in zip(covered, grids, strict=True):
-        depth[grid.window] += cover
-    lowest = [np.full(visit.shape, np.inf, np.float32) for _ in range(3 if depth.max() > 2 else 1)]
-    for image, cover, grid in zip(images, covered, grids, strict=True):
-        value = np.where(cover, image, np.float32(np.inf))
-        for level in lowest:
-            part = level[grid.window]
-            larger = np.maximum(part, value) if len(lowest) > 1 else value
-            np.minimum(part, value, out=part)
-            value = larger
-    least = lowest[0]
+    out = np.empty(visit.shape, np.float32)
+    for rows in _strips(visit.shape):
+        shape = (rows.stop - rows.start, visit.shape[1])
+        depth = np.zeros(shape, np.uint8)
+        lowest = [np.full(shape, np.inf, np.float32) for _ in range(3)]
+        for image, cover, grid in zip(images, covered, grids, strict=True):
+            here, own = _part(rows, grid)
+            depth[here, grid.window[1]] += cover[own]
+            value = np.where(cover[own], image[own], np.float32(np.inf))
+            for level in lowest:
+                part = level[here, grid.window[1]]
+                larger = np.maximum(part, value)
+                np.minimum(part, value, out=part)
+                value = larger
+        out[rows] = _middle(visit, depth, *lowest)
+    return out
+
+
+def _middle(visit: Visit, depth: NDArray[np.uint8], least: Image, second: Image, third: Image) -> Image:
+    """The combination of what `depth` exposures cover, from the three smallest values."""
     least[depth == 0] = 0
-    if len(lowest) == 1:
+    if depth.max() <= 2:
         return least
-    _, second, third = lowest
     middle = np.where(depth == 3, second, least)
     np.copyto(middle, (second + third) / 2, where=depth >= 4)
     mean = float(np.mean([placed.exptime for placed in visit.exposures]))
@@ -417,20 +437,25 @@ def _write_product(
     flags: list[tuple[NDArray, NDArray]],
 ) -> None:  # fmt: skip
     """The mean of what was not flagged, weighted with exposure time."""
-    total, light = np.zeros(visit.shape, np.float32), np.zeros(visit.shape, np.float32)
-    for placed, one, grid, image, cover, (y, x) in zip(
-        visit.exposures, made, grids, images, covered, flags, strict=True
-    ):
-        weight, rate = cover.astype(np.float32), image.copy()
-        for values, out in ((np.ones(len(y), np.float32), weight), (one.rate[y, x], rate)):
-            lost = (grid.rows @ sparse.csr_array((values, (y, x)), shape=one.rate.shape) @ grid.columns.T).tocoo()
-            np.subtract.at(out, (lost.row, lost.col), lost.data)
-        weight[(weight < 1e-3) | ~cover] = 0
-        rate[weight == 0] = 0
-        total[grid.window] += placed.exptime * weight
-        light[grid.window] += placed.exptime * rate
-    with np.errstate(invalid="ignore", divide="ignore"):
-        product = light / total
+    lost = []
+    for one, grid, (y, x) in zip(made, grids, flags, strict=True):
+        lost.append([
+            (grid.rows @ sparse.csr_array((values, (y, x)), shape=one.rate.shape) @ grid.columns.T).tocsr()
+            for values in (np.ones(len(y), np.float32), one.rate[y, x])
+        ])  # fmt: skip
+    product, total = np.empty(visit.shape, np.float32), np.zeros(visit.shape, np.float32)
+    for rows in _strips(visit.shape):
+        light = np.zeros((rows.stop - rows.start, visit.shape[1]), np.float32)
+        for index, (placed, grid) in enumerate(zip(visit.exposures, grids, strict=True)):
+            here, own = _part(rows, grid)
+            weight = covered[index][own] - lost[index][0][own].toarray()
+            rate = images[index][own] - lost[index][1][own].toarray()
+            empty = (weight < 1e-3) | ~covered[index][own]
+            weight[empty], rate[empty] = 0, 0
+            total[rows][here, grid.window[1]] += np.float32(placed.exptime) * weight
+            light[here, grid.window[1]] += np.float32(placed.exptime) * rate
+        with np.errstate(invalid="ignore", divide="ignore"):
+            product[rows] = light / total[rows]
     header = _header(visit)
     fits.HDUList([
         fits.PrimaryHDU(), fits.ImageHDU(product, header, name="SCI"), fits.ImageHDU(total, header, name="WHT")

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import beta
 
 from benchmarks.power_cases import CASES, GOOD, LAYOUTS
-from benchmarks.power_detectors import DETECTORS, JITTER_MAS, JITTER_ROLL_DEG, REPEATABILITY_MAS
+from benchmarks.power_detectors import DETECTORS, JITTER_MAS, JITTER_ROLL_DEG, REACQUIRED_MAS, REPEATABILITY_MAS
 from benchmarks.power_fields import FIELDS
 from benchmarks.power_trials import REFUSED, UNMEASURED, VERIFIED, Row
 
@@ -145,7 +145,8 @@ def _about(rows: Sequence[Row], code: str, seeds: str) -> list[str]:
         "verified by the production code. `measured` is the policy. Not noticed and not measured is *unmeasured*: not",
         "verified, for lack of evidence. Intervals hold 95 % (Clopper and Pearson).", "",
         f"Good visits: every exposure is off by {JITTER_MAS} mas (1 sigma per axis) and {JITTER_ROLL_DEG} deg; "
-        f"reacquired: half of them by {REPEATABILITY_MAS:g} mas more. Fields: {fields}. Layouts: {times}.", "",
+        f"reacquired: half of them by {REACQUIRED_MAS:g} mas more (rms). What must be noticed: 0.2 px, or twice the "
+        f"{REPEATABILITY_MAS:g} mas that the pointing repeats to. Fields: {fields}. Layouts: {times}.", "",
         f"{len(rows)} trials of the set of seeds `{seeds}` with code {code}; "
         f"{len(wanted - done)} of {len(wanted)} kinds of trial not done. "
         + ("Limits were set on the other set of seeds." if seeds == "report" else "Limits are set on these seeds."), "",
