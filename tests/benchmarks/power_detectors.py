@@ -15,7 +15,7 @@ from snakedriz.simulate.pixels import Psf
 #: axes.
 JITTER_MAS, JITTER_ROLL_DEG = 1.15, 0.0006
 #: Radial displacement, rms, of what was taken after the guide stars were acquired again; and what HST repeats to within
-#: a visit at worst (WFPC2 Instrument Handbook, 7.13: 3 mas, and better than 5 mas; DrizzlePac Handbook 2012, B.3: 2 to 5
+#: a visit at worst (WFPC2 Instrument Handbook, 7.13: 3 mas, better than 5 mas; DrizzlePac Handbook 2012, B.3: 2 to 5
 #: mas rms). A visit that repeats as well as this is a good visit.
 REACQUIRED_MAS, REPEATABILITY_MAS = 3.0, 5.0
 #: 1 sigma of what the geometric distortion leaves, px, over some 500 px.
