@@ -139,7 +139,8 @@ def run(task: Task) -> Row:
         middle = time.process_time()
         found = verification.verify(*paths, SOLUTION, numbers(visit.detector.name))
         end = time.process_time()
-    notes = [check.note for check in found.checks if check.passed is False]
+    # What comes after a semicolon is about exposures that could not be measured, and about limits.
+    notes = [check.note.partition(";")[0] for check in found.checks if check.passed is False]
     several = power_cases.CASES[task.case].layout == "mosaic" or task.kind in ("visit", "chip", "rotation")
     return Row(
         fingerprint(), **asdict(task), state=state_of(found),

@@ -241,7 +241,8 @@ def outcome(name: str, truth: Truth, folder: Path, seconds: float) -> Outcome:
         if silent:
             unmeasured[candidate] = silent
         if candidate == "default":
-            notes = " ".join(check["note"] for check in row["checks"] if check["passed"] is False)
+            # What comes after a semicolon is about exposures that could not be measured, and about limits.
+            notes = " ".join(check["note"].partition(";")[0] for check in row["checks"] if check["passed"] is False)
             named = [root for root in truth.visit.rootnames if root in notes]
     product = next(iter(sorted((results / "final").glob(f"{asn}_dr?.fits"))), None)
     summary: dict[str, float] = {}
