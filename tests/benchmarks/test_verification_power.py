@@ -327,12 +327,16 @@ def test_an_interrupted_study_resumes(tmp_path, monkeypatch, capsys):
     assert "hrc-medium-dither" in capsys.readouterr().out
 
 
-def test_a_trial_from_end_to_end(tmp_path):
-    """0.5 px in a pair of undersampled frames: refused, and the shift right to 0.1 px with eighty stars."""
+def test_a_trial_from_end_to_end(tmp_path, capsys):
+    """0.5 px in a pair of undersampled frames: refused, and the shift right to 0.1 px with eighty stars.
+
+    A trial that ends with an error stops no other.
+    """
     task = Task("ir-medium-pair", "shift", 0.5, power_trials.SEEDS["limits"])
     path = tmp_path / "trials.jsonl"
     started = time.monotonic()
-    assert verification_power.run(iter([task]), path, 1, started + 300) == 1
+    assert verification_power.run(iter([replace(task, case="unknown"), task]), path, 1, started + 300) == 1
+    assert "KeyError('unknown')" in capsys.readouterr().err
     (made,) = power_trials.read(path)
     assert made.task == task
     assert made.state == "refused"

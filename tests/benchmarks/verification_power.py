@@ -37,18 +37,26 @@ MARKS = "<!-- power -->\n", "<!-- /power -->"
 
 
 def run(wanted: Iterator[Task], path: Path, jobs: int, end: float) -> int:
-    """Run trials until a time (`time.monotonic`), append their lines, and return how many there were."""
+    """Run trials until a time (`time.monotonic`), append their lines, and return how many there were.
+
+    One that ends with an error is named, counts for nothing, and is tried again by the next run.
+    """
     done = 0
     # spawn: BLAS does not survive a fork in every version
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running: set[Future[power_trials.Row]] = set()
+        running: dict[Future[power_trials.Row], Task] = {}
         while True:
             if time.monotonic() < end:
-                running |= {pool.submit(power_trials.run, task) for task in islice(wanted, jobs + 1 - len(running))}
+                more = list(islice(wanted, jobs + 1 - len(running)))
+                running |= {pool.submit(power_trials.run, task): task for task in more}
             if not running:
                 return done
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
+                task = running.pop(future)
+                if (error := future.exception()) is not None:
+                    print(f"{task}: {error!r}", file=sys.stderr, flush=True)
+                    continue
                 power_trials.append(path, future.result())
                 done += 1
                 if done % 20 == 0:
