@@ -1,78 +1,118 @@
-"""The visits of the injection study: what is in the field, how it is sampled, and what one trial displaces."""
+"""The visits of the power study: detector, field and layout, and what is wrong with them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from helpers.drizzled import Scene
+from numpy.typing import NDArray
 
-#: Displacements (px) and rotations (deg) of one exposure. A displacement of 0 gives the false alarms of both.
-AMOUNTS = {
-    "shift": (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0),
-    "rotation": (0.002, 0.005, 0.01, 0.02, 0.05),
+from benchmarks.power_detectors import DETECTORS, JITTER_MAS, JITTER_ROLL_DEG, REACQUIRED_MAS, Detector
+from benchmarks.power_fields import FIELDS
+from benchmarks.power_frames import Placed, Visit
+
+Array = NDArray[np.float64]
+Defect = Literal["none", "reacquired", "drift", "shift", "rotation", "chip", "visit"]
+#: Defects of a good visit: what is wrong with it is no more than the pointing repeats to, or is known to its WCS.
+GOOD = ("none", "reacquired", "drift")
+SHIFTS, ROTATIONS = (0.1, 0.2, 0.5, 1.0, 3.0), (0.005, 0.01, 0.02, 0.05)  # px and deg
+CHIP, HALVES = (0.2, 0.5), (0.2, 0.5)  # px
+
+#: Exposure times over the detector's, and how far apart exposures lie: in steps of the dither, or none.
+LAYOUTS: dict[str, tuple[float, ...]] = {
+    "dither": (1.0, 1.0, 1.0, 1.0),
+    "pair": (1.0, 1.0),
+    "split": (1.0, 1.0),
+    "mosaic": (1.0,) * 8,
+    "subarray": (1.0, 1.0, 1.0, 1.0),
+    "mixed": (1.0, 1.0, 0.02, 0.02),
 }
-#: Length (px) of every exposure's own pointing error, in a random direction: a well guided visit.
-JITTER = (0.01, 0.03)
-#: Sides of the frames, px: those of the detectors are 4096 and 1014, too slow for thousands of trials.
-SIDES = {"small": {"ACS/WFC": 400, "WFC3/IR": 300}, "wfc": {"ACS/WFC": 4096, "WFC3/IR": 1014}}
+#: Rows and columns of the one chip of a subarray and of the mosaics' pointings, where they are not whole detectors.
+SUBARRAYS = {"wfc": (1024, 1024), "uvis": (1024, 1024), "hrc": (512, 512), "ir": (512, 512), "sbc": (1024, 1024)}
+MOSAICS = {"wfc": (1024, 2048), "uvis": (1024, 2048)}
 
-#: 0.05 arcsec pixels, core and wing as snakedriz.simulate has them (FWHM 2.0 px); detector pixels are about 2 per cent
-#: smaller than the grid's, so that the pixel phases go round every 50 to 80 px. Breathing: 2 to 3 per cent.
-WFC: dict[str, Any] = {
-    "psf_sigma": 0.80, "psf_wing": 0.15, "phases": True, "stretch": (0.02, 0.012), "breathing": 0.025, "gap": 20,
-    "dither": 6.0, "full_well": 84_700.0, "rays": 2.7e-6, "read_noise": 4.5, "cr_scale": (1.5, 1.2),
+#: Fields of the layouts studied, by detector.
+_STUDIED = {
+    "wfc": {"dither": "sparse medium rich galaxies nebula", "pair": "sparse medium", "split": "sparse medium",
+            "mosaic": "medium galaxies", "subarray": "medium", "mixed": "medium"},
+    "uvis": {"dither": "sparse medium galaxies uv", "pair": "medium", "split": "medium uv", "mosaic": "medium",
+             "subarray": "uv"},
+    "hrc": {"dither": "sparse medium rich galaxies nebula uv", "pair": "medium", "split": "sparse medium",
+            "mosaic": "medium"},
+    "ir": {"dither": "sparse medium rich galaxies nebula", "pair": "medium", "split": "sparse medium",
+           "mosaic": "medium galaxies", "subarray": "medium"},
+    "sbc": {"dither": "medium rich uv", "pair": "medium"},
 }  # fmt: skip
-#: 0.1355 x 0.1211 arcsec pixels on a grid of 0.1283, FWHM 1.2 px; cosmic rays went with the ramps but for one in 200.
-IR: dict[str, Any] = {
-    "scale": 0.1283, "psf_sigma": 0.42, "psf_wing": 0.15, "phases": True, "stretch": (-0.053, 0.059), "dither": 3.0,
-    "breathing": 0.025, "rays": 5e-8, "read_noise": 15.0, "sky": 0.8, "full_well": 78_000.0, "brightest": 6e4,
-    "cr_scale": (3.0, 2.4), "cr_snr": (5.0, 4.0),
-}  # fmt: skip
-DISCS: dict[str, Any] = {"stars": 0, "galaxies": 25, "discs": True, "galaxy_flux": 1.2e5}
-NEBULA: dict[str, Any] = {"stars": 0, "nebula": 0.6}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of visit; `stars` is drawn from the range for every trial, and `chip` displaces the upper chip only."""
+    """One kind of visit, by the keys of `DETECTORS`, `FIELDS` and `LAYOUTS`."""
 
     detector: str
-    exptimes: tuple[float, ...]
-    scene: Mapping[str, Any]
-    stars: tuple[int, int] | None = None
-    chip: bool = False
-    note: str = ""
+    field: str
+    layout: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables and on the command line."""
+        return f"{self.detector}-{self.field}-{self.layout}"
+
+    @property
+    def camera(self) -> Detector:
+        """The detector, or as much of it as is read."""
+        whole = DETECTORS[self.detector]
+        chip = {"subarray": SUBARRAYS, "mosaic": MOSAICS}.get(self.layout, {}).get(self.detector)
+        return whole if chip is None else replace(whole, chip=chip, chips=1, gap=0)
+
+    @property
+    def large(self) -> bool:
+        """Whether a trial takes several times as long as one of the small detectors."""
+        return self.camera.shape[0] * self.camera.shape[1] * len(LAYOUTS[self.layout]) > 1.2e7
+
+    def defects(self) -> list[tuple[Defect, float]]:
+        """What can be wrong with it, with amounts in px or deg."""
+        found: list[tuple[Defect, float]] = [("none", 0.0)]
+        number = len(LAYOUTS[self.layout])
+        if self.layout in ("dither", "pair"):
+            found.append(("reacquired", round(REACQUIRED_MAS / (1000 * self.camera.scale), 3)))
+        if self.layout == "split":
+            found += [("drift", 0.5), ("drift", 3.0)]
+        found += [("shift", amount) for amount in sorted({*SHIFTS, self.camera.goal_px})]
+        found += [("rotation", amount) for amount in ROTATIONS]
+        if self.camera.chips > 1:
+            found += [("chip", amount) for amount in CHIP]
+        if number >= 4 and self.layout != "mosaic":
+            found += [("visit", amount) for amount in HALVES]
+        return found
 
 
-def _times(number: int) -> tuple[float, ...]:
-    return (500.0,) * number
-
-
-CASES: dict[str, Case] = {
-    "dense-4": Case("ACS/WFC", _times(4), {**WFC, "brightest": 1e6}, (280, 320), note="some saturated"),
-    "medium-2": Case("ACS/WFC", _times(2), WFC, (50, 80)),
-    "medium-3": Case("ACS/WFC", _times(3), WFC, (50, 80)),
-    "medium-4": Case("ACS/WFC", _times(4), WFC, (50, 80)),
-    "medium-8": Case("ACS/WFC", _times(8), WFC, (50, 80)),
-    "medium-chip-4": Case("ACS/WFC", _times(4), WFC, (50, 80), chip=True, note="one chip of the exposure is displaced"),
-    "mixed-4": Case("ACS/WFC", (1200.0, 1200.0, 60.0, 60.0), WFC, (50, 80), note="1200, 1200, 60, 60 s"),
-    "sparse-2": Case("ACS/WFC", _times(2), WFC, (10, 15)),
-    "sparse-4": Case("ACS/WFC", _times(4), WFC, (10, 15)),
-    "galaxies-2": Case("ACS/WFC", _times(2), {**WFC, **DISCS}, note="25 discs, F814W 20 to 24.5"),
-    "galaxies-4": Case("ACS/WFC", _times(4), {**WFC, **DISCS}, note="25 discs, F814W 20 to 24.5"),
-    "smooth-4": Case("ACS/WFC", _times(4), {**WFC, "stars": 0, "galaxies": 40}, note="40 Gaussians, sigma 2.5 to 6 px"),
-    "nebula-2": Case("ACS/WFC", _times(2), {**WFC, **NEBULA}, note="power spectrum k^-3"),
-    "nebula-4": Case("ACS/WFC", _times(4), {**WFC, **NEBULA}, note="power spectrum k^-3"),
-    "empty-4": Case("ACS/WFC", _times(4), {**WFC, "stars": 0}, note="nothing but rays"),
-    "ir-2": Case("WFC3/IR", _times(2), IR, (50, 80)),
-    "ir-4": Case("WFC3/IR", _times(4), IR, (50, 80)),
-    "ir-sparse-4": Case("WFC3/IR", _times(4), IR, (10, 15)),
-    "ir-galaxies-4": Case("WFC3/IR", _times(4), {**IR, **DISCS}, note="25 discs"),
+CASES = {
+    case.name: case
+    for detector, layouts in _STUDIED.items()
+    for layout, fields in layouts.items()
+    for case in (Case(detector, field, layout) for field in fields.split())
 }
+_EDGE = 4  # px of frame beyond the detectors
+
+
+def _origins(case: Case, rng: np.random.Generator) -> Array:
+    """Where the exposures' first pixels lie (x, y, px), with sub-pixel phases of their own."""
+    camera, number = case.camera, len(LAYOUTS[case.layout])
+    size = np.array(camera.shape[::-1]) / np.array(camera.factor)
+    # Over the gap in y, as `snakedriz.simulate.Visit.dithers`.
+    step = np.array([20.0, 62.0]) if camera.chips > 1 else np.array([5.0, 7.0])
+    if case.layout == "split":
+        return np.tile(rng.uniform(-0.5, 0.5, 2), (number, 1))
+    if case.layout == "mosaic":
+        pointing, second = np.divmod(np.arange(number), 2)
+        return np.column_stack([np.zeros(number), pointing * (size[1] + 40.0)]) + (
+            second[:, None] * step + rng.uniform(-0.5, 0.5, (number, 2))
+        )
+    turns = np.array([0, 1, -1, 2])[:number, None]
+    return np.asarray(turns * step + rng.uniform(-0.5, 0.5, (number, 2)))
 
 
 def generator(case: str, kind: str, amount: float, trial: int) -> np.random.Generator:
@@ -83,51 +123,50 @@ def generator(case: str, kind: str, amount: float, trial: int) -> np.random.Gene
 
 @dataclass(frozen=True)
 class Trial:
-    """One visit with one exposure displaced."""
+    """One visit, and which of its exposures (indices) are wrong; none of a good one."""
 
-    scene: Scene
-    exposure: int  # which one is displaced
-    error: np.ndarray  # its true mean shift (dx, dy) against the median of the others, px; rotation adds nothing to it
-    edge: float = 0.0  # largest displacement in the frame that was injected, px: at a corner, half a diagonal away
+    visit: Visit
+    wrong: tuple[int, ...]
 
 
-def draw(rng: np.random.Generator, exposures: int, amount: float) -> tuple[int, np.ndarray, np.ndarray]:
-    """Draw the displaced exposure, its displacement (2,) and the jitter of all (exposures, 2), px."""
-    angles, lengths = rng.uniform(0, 2 * np.pi, exposures + 1), rng.uniform(*JITTER, exposures)
-    index = int(rng.integers(exposures))
-    direction = np.column_stack([np.cos(angles), np.sin(angles)])
-    return index, amount * direction[-1], lengths[:, None] * direction[:-1]
-
-
-def against_others(shifts: np.ndarray, index: int) -> np.ndarray:
-    """Shift of one exposure (x, y) against the median of the others."""
-    return shifts[index] - np.median(np.delete(shifts, index, axis=0), axis=0)
-
-
-def make(name: str, kind: str, amount: float, trial: int, frames: str) -> Trial:
-    """Return one trial of a case of `CASES`, on frames of `SIDES`; `amount` is in px or, of a rotation, deg."""
+def make(name: str, kind: Defect, amount: float, trial: int) -> Trial:
+    """Return one trial of a case; `amount` is in px of the frame or, of a rotation, deg."""
     case, rng = CASES[name], generator(name, kind, amount, trial)
-    side, number = SIDES[frames][case.detector], len(case.exptimes)
-    index, displacement, jitter = draw(rng, number, amount if kind == "shift" else 0.0)
-    moved = jitter.copy()
-    if not case.chip:
-        moved[index] += displacement
-    options: dict[str, Any] = dict(case.scene)
-    if case.stars is not None:
-        options["stars"] = int(rng.integers(case.stars[0], case.stars[1] + 1))
-    # detectors.yaml: minmed below 6 (IR: 4) exposures, the median where exposure times differ by more than two
-    many = 6 if case.detector == "ACS/WFC" else 4
-    options["minmed"] = number < many and max(case.exptimes) <= 2 * min(case.exptimes)
-    if case.detector == "ACS/WFC" and number >= many:
-        options["cr_scale"] = (1.2, 0.7)
-    if frames == "wfc" and options.get("gap"):
-        options |= {"gap": 50, "dither": 20.0}
-    turn = amount * rng.choice([-1, 1]) if kind == "rotation" else 0.0
-    scene = Scene(
-        shape=(side, side), exptimes=case.exptimes, jitter=0.0, seed=int(rng.integers(2**31)),
-        displaced={i: (float(x), float(y)) for i, (x, y) in enumerate(moved)},
-        rotation_deg={index: float(turn)} if turn else {},
-        chip_displaced={index: (float(displacement[0]), float(displacement[1]))} if case.chip else {}, **options,
+    camera, times = case.camera, LAYOUTS[case.layout]
+    number, scale = len(times), 1000 * camera.scale
+    origins = _origins(case, rng)
+    shifts = rng.normal(0, JITTER_MAS / scale, (number, 2))
+    turns = rng.normal(0, JITTER_ROLL_DEG, number)
+    upper = np.zeros((number, 2))
+    angle, index = rng.uniform(0, 2 * np.pi), int(rng.integers(number))
+    step = amount * np.array([np.cos(angle), np.sin(angle)])
+    wrong: tuple[int, ...] = (index,)
+    if kind == "shift":
+        shifts[index] += step
+    elif kind == "rotation":
+        turns[index] += amount * rng.choice([-1, 1])
+    elif kind == "chip":
+        upper[index] = step
+    elif kind in ("visit", "reacquired"):
+        wrong = tuple(range(number // 2, number))
+        # Of guide stars that were acquired again the rms displacement is known, of a wrong visit the displacement.
+        shifts[number // 2 :] += rng.normal(0, amount / np.sqrt(2), 2) if kind == "reacquired" else step
+    elif kind == "drift":
+        origins[1:] += step  # the exposure's WCS knows where it points
+    low = origins.min(axis=0) - _EDGE
+    origins = origins - low
+    size = np.array(camera.shape[::-1]) / np.array(camera.factor)
+    shape = np.ceil(origins.max(axis=0) + size + _EDGE).astype(int)
+    starts = origins[::2] if case.layout == "mosaic" else origins[:1]
+    boxes = tuple((float(x), float(y), float(x + size[0]), float(y + size[1])) for x, y in starts)
+    exposures = tuple(
+        Placed(
+            camera.exptime * times[i], (float(origins[i, 0]), float(origins[i, 1])),
+            (float(shifts[i, 0]), float(shifts[i, 1])), float(turns[i]), (float(upper[i, 0]), float(upper[i, 1])),
+        )
+        for i in range(number)
     )  # fmt: skip
-    edge = amount if kind == "shift" else float(np.radians(amount)) * side / np.sqrt(2)
-    return Trial(scene, index, against_others(moved, index), edge)
+    visit = Visit(
+        camera, FIELDS[case.field], (int(shape[1]), int(shape[0])), boxes, exposures, int(rng.integers(2**31))
+    )
+    return Trial(visit, () if kind in GOOD else wrong)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.simulated import PLAIN, arrays
 from snakedriz.simulate import Visit, simulate_visit
-from snakedriz.simulate.detector import PIXEL_CM, bleed, chip_defects, cosmic_rays, expose
+from snakedriz.simulate.detector import PIXEL_CM, bleed, chip_defects, cosmic_rays, expose, hot_currents
 
 
 def test_noise_of_the_sky_is_poisson_plus_read_noise_and_equals_err(tmp_path):
@@ -107,3 +107,34 @@ def test_hot_pixels_scatter_as_err_says():
     pull = (frame.sci[mild] - 50.0) / frame.err[mild]
     # Shot noise of 120 to 300 e- of dark and 5 % of that: the pull's rms is 1 to 1.25.
     assert 0.95 < np.std(pull) < 1.3
+
+
+def test_hot_currents_fall_as_the_handbook_s_do():
+    """390 new pixels a day above 0.08 e-/s, 16 above 1: those above 0.14 are 10**1.26 = 18 times those above 1.4."""
+    current = hot_currents(np.random.default_rng(1).uniform(size=100_000), 1.26)
+    assert 0.14 <= current.min() < current.max() <= 20.0
+    # 5,500 pixels are above 1.4: 1.4 per cent each, 3 sigma. The cut at 20 e-/s takes 2 per mille of all, 4 % of those.
+    assert np.sum(current > 1.4) == pytest.approx(100_000 / 10**1.26, rel=0.08)
+    flat = hot_currents(np.random.default_rng(1).uniform(size=100_000), None)
+    assert np.sum(flat > 1.4) == pytest.approx(100_000 * np.log(20 / 1.4) / np.log(20 / 0.14), rel=0.02)
+
+
+def test_the_reference_dark_is_wrong_alike_in_all_exposures_and_misses_new_pixels():
+    shape = (300, 300)
+    defects = chip_defects(shape, 2, hot=0.02, warm=0.0, columns=0.0, seed=5, tail=1.26, residual=0.05, unflagged=0.1)
+    new = (defects.dark > 0) & (defects.flags == 0)
+    assert new.sum() == 180  # a tenth of 1800
+    np.testing.assert_array_equal(defects.residual[new], defects.dark[new])
+    old = defects.flags == 16
+    assert np.std(defects.residual[old] / defects.dark[old]) == pytest.approx(0.05, rel=0.1)  # of 1620: 1.8 %, 5 sigma
+    frames = [
+        expose(np.full(shape, 50.0), defects, 500.0, Visit(cr_rate=0.0, seed=5), index=i).sci - 50.0 for i in (0, 1)
+    ]
+    # At least 70 e- of dark current on a noise of 12: common to both exposures
+    assert all((frame[new] > 15).mean() > 0.99 for frame in frames)
+
+
+def test_without_the_new_options_defects_are_as_before():
+    plain = chip_defects((100, 100), 2, hot=0.02, warm=0.01, columns=0.02, seed=5)
+    assert not plain.residual.any()
+    assert (plain.flags.astype(bool) >= (plain.dark > 0)).all()

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from helpers.simulated import PLAIN, arrays
 from snakedriz.simulate import Visit, simulate_visit
-from snakedriz.simulate.pixels import add_galaxy, add_stars, charge_trails, jacobians, pixel_area, psf_peak
+from snakedriz.simulate.pixels import (
+    SPIKE_SHARE,
+    Psf,
+    add_galaxy,
+    add_spikes,
+    add_stars,
+    charge_trails,
+    jacobians,
+    pixel_area,
+    psf_peak,
+)
 
 
 def test_psf_is_normalised_and_two_pixels_wide():
@@ -95,3 +105,30 @@ def test_flt_and_flc_share_their_noise_and_differ_by_the_trails(tmp_path):
     assert np.median(np.abs(difference)) < 0.5  # far below the noise of 8.5 e-: it is the same realisation
     for a, b in zip(arrays(truth.flt[0], "DQ"), arrays(truth.flc[0], "DQ"), strict=True):
         assert np.array_equal(a, b)
+
+
+def test_the_psf_is_as_wide_and_leans_as_far_as_asked():
+    """Variances add up: 0.85 and 0.15 of the light; a wing that leans moves the centre by its share of the light."""
+    y, x = np.mgrid[1:62, 1:62]
+    found = []
+    for width, lean in ((1.0, (0.0, 0.0)), (1.2, (0.0, 0.0)), (1.0, (0.4, -0.2))):
+        image = np.zeros((61, 61))
+        add_stars(image, [31.0], [31.0], [1.0], Psf((0.85, 0.15), (0.8, 2.0)), width, [lean])
+        centre = np.array([(image * x).sum(), (image * y).sum()]) - 31
+        found.append((centre, (image * ((x - 31) ** 2)).sum() - 1 / 12))
+    core = 0.85 * 0.8**2 + 0.15 * 2.0**2
+    assert [variance for _, variance in found[:2]] == pytest.approx([core, 1.44 * core], rel=1e-3)
+    assert found[2][0] == pytest.approx([0.06, -0.03], abs=1e-4)
+
+
+def test_spikes_lie_on_the_diagonals_and_hold_their_share():
+    image = np.zeros((601, 601))
+    add_spikes(image, [301.0], [301.0], [1e7], 0.05, faintest=0.0)
+    # The first four pixels of each spike, 5 per cent of it, belong to the star.
+    assert image.sum() == pytest.approx(1e7 * SPIKE_SHARE, rel=0.08)
+    y, x = np.mgrid[-300:301, -300:301]
+    assert image[np.abs(np.abs(x) - np.abs(y)) > 4].sum() == 0
+    quarters = [image[(np.sign(x) == a) & (np.sign(y) == b)].sum() for a in (-1, 1) for b in (-1, 1)]
+    assert quarters == pytest.approx([image.sum() / 4] * 4, rel=1e-6)
+    add_spikes(faint := np.zeros((61, 61)), [31.0], [31.0], [1e3], 0.05)
+    assert not faint.any()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from snakedriz.simulate import Visit, simulate_visit
+from snakedriz.simulate.visit import REAL_DETECTOR
 
 
 def test_default_reference_stars_are_not_saturated(tmp_path):
@@ -50,3 +51,25 @@ def test_rootnames_are_unique_and_nine_long():
     names = Visit(n_exposures=100).rootnames
     assert len(set(names)) == 100
     assert {len(n) for n in names} == {9}
+
+
+def test_a_real_detector_has_hot_pixels_of_all_kinds_and_stars_of_different_widths(tmp_path):
+    """1.5 per cent are hot, of which 2 per cent are not flagged; stars in the corners are wider than in the middle."""
+    options = {"chip_shape": (256, 256), "n_exposures": 1, "n_stars": 60, "n_galaxies": 0, "mag_range": (19.0, 21.0)}
+    quiet = {"noise": False, "cr_rate": 0.0, "warm_pixels": 0.0, "bad_columns": 0.0, "make_raw": False, "seed": 4}
+    real = simulate_visit(Visit(**options, **quiet, **REAL_DETECTOR), tmp_path / "real")
+    ideal = simulate_visit(Visit(**options, **quiet, hot_pixels=0.0), tmp_path / "ideal")
+    peaks, hot = [], []
+    for version in (1, 2):
+        with fits.open(real.flc[0]) as made, fits.open(ideal.flc[0]) as plain:
+            hot.append(made["DQ", version].data & 16 > 0)
+            x, y = real.wcs[0][version - 1].all_world2pix(real.star_table["ra"], real.star_table["dec"], 1)
+            inside = (x > 10) & (x < 247) & (y > 10) & (y < 247)
+            for px, py in zip(np.rint(x[inside]).astype(int) - 1, np.rint(y[inside]).astype(int) - 1, strict=True):
+                core = np.s_[py - 1 : py + 2, px - 1 : px + 2]
+                if not hot[-1][core].any():
+                    far = np.hypot(px / 128 - 1, (py + 256 * (version - 1)) / 256 - 1)
+                    peaks.append((far, made["SCI", version].data[core].sum() / plain["SCI", version].data[core].sum()))
+    assert np.mean(hot) == pytest.approx(0.015 * 0.98, rel=0.02)
+    far, ratio = np.array(peaks).T
+    assert np.corrcoef(far, ratio)[0, 1] < -0.7

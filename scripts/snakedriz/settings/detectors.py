@@ -47,7 +47,6 @@ def load_detectors(path: str | Path | None = None) -> dict[str, Any]:
         raise SnakedrizError(
             f"{source}: expected a mapping from detectors (ACS/WFC, ...) to mappings", "give a file like detectors.yaml"
         )
-    found.pop("study", None)  # the record of what the limits were measured to do: no result depends on it
     default = found.get("default") or {}
     unknown = [f"{name}: {key}" for name, block in found.items() for key in _unknown(block, default)]
     if unknown:

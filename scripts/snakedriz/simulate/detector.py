@@ -15,34 +15,67 @@ Array = NDArray[np.float64]
 DQ_BAD_COLUMN, DQ_HOT, DQ_WARM, DQ_SATURATED = 4, 16, 64, 256
 """Data quality bits of ACS; 16, 64 and 256 make the 336 that a pipeline MDRIZTAB tells AstroDrizzle to accept."""
 
+HOT_RANGE = (0.14, 20.0)
+"""Dark current of hot pixels, e-/s above normal."""
+
 PIXEL_CM = 15e-4
 """Pitch of the ACS/WFC pixels, cm."""
 
 
 @dataclass(frozen=True)
 class Defects:
-    """Defects of a chip, the same in all exposures: dark current in e-/s above normal, gain of bad columns, flags."""
+    """Defects of a chip, the same in all exposures: dark current in e-/s above normal, gain of bad columns, flags.
+
+    ``residual`` is what is left of the dark current (e-/s) when the reference dark has been subtracted.
+    """
 
     dark: Array
     response: Array
     flags: NDArray[np.int16]
+    residual: Array
 
 
-def chip_defects(shape: tuple[int, int], chip: int, hot: float, warm: float, columns: float, seed: int) -> Defects:
+def hot_currents(deviates: Array, tail: float | None) -> Array:
+    """Dark currents (e-/s above normal) of hot pixels, 0.14 to 20, for uniform ``deviates``.
+
+    With ``tail`` the number above a current d falls as d to the power of -``tail``, else it falls by the same number
+    per decade. WFC grew 390 new pixels a day above 0.08 e-/s and 16 above 1 (ACS Instrument Handbook for Cycle 14,
+    table 4.3): -1.26.
+    """
+    low, high = HOT_RANGE
+    if tail is None:
+        return np.exp(np.log(low) + (np.log(high) - np.log(low)) * deviates)
+    return np.asarray(low * (1.0 - deviates * (1.0 - (high / low) ** -tail)) ** (-1.0 / tail))
+
+
+def chip_defects(
+    shape: tuple[int, int], chip: int, hot: float, warm: float, columns: float, seed: int, tail: float | None = None,
+    residual: float = 0.0, unflagged: float = 0.0,
+) -> Defects:  # fmt: skip
     """Place the defects of one chip. ``hot``, ``warm``, ``columns`` are fractions of the pixels and of the columns.
 
-    Hot pixels have 0.14 to 20 e-/s of dark current, warm ones 0.06 to 0.14 (the limits ACS flags them by). A bad column
-    starts at a random row and loses most of its signal from there to the edge away from the readout.
+    Hot pixels have 0.14 to 20 e-/s of dark current (`hot_currents`), warm ones 0.06 to 0.14 (the limits ACS flags them
+    by). The reference dark is wrong by ``residual`` (1 sigma, relative) for each of them; it has never seen the share
+    ``unflagged`` of the hot ones, which therefore keep all of their current and have no flag. A bad column starts at a
+    random row and loses most of its signal from there to the edge away from the readout.
     """
     rows, n_columns = shape
     dark = np.zeros(shape)
     flags = np.zeros(shape, dtype=np.int16)
     rng = generator(seed, "hot pixels", chip)
-    for fraction, limits, flag in ((warm, (0.06, 0.14), DQ_WARM), (hot, (0.14, 20.0), DQ_HOT)):
+    for fraction, limits, flag in ((warm, (0.06, 0.14), DQ_WARM), (hot, HOT_RANGE, DQ_HOT)):
         count = round(fraction * rows * n_columns)
         where = rng.choice(rows * n_columns, size=count, replace=False)
-        dark.flat[where] = np.exp(rng.uniform(np.log(limits[0]), np.log(limits[1]), size=count))
+        if flag == DQ_HOT and tail is not None:
+            dark.flat[where] = hot_currents(rng.uniform(size=count), tail)
+        else:
+            dark.flat[where] = np.exp(rng.uniform(np.log(limits[0]), np.log(limits[1]), size=count))
         flags.flat[where] = flag  # a pixel is warm or hot, not both
+    rng = generator(seed, "reference dark", chip)
+    left = dark * residual * rng.standard_normal(shape) if residual else np.zeros(shape)
+    new = np.flatnonzero(flags == DQ_HOT)
+    new = rng.choice(new, size=round(unflagged * len(new)), replace=False)
+    left.flat[new], flags.flat[new] = dark.flat[new], 0
     response = np.ones(shape)
     rng = generator(seed, "bad columns", chip)
     for column in rng.choice(n_columns, size=round(columns * n_columns), replace=False):
@@ -50,7 +83,7 @@ def chip_defects(shape: tuple[int, int], chip: int, hot: float, warm: float, col
         span = slice(0, start + 1) if chip == 1 else slice(start, rows)  # chip 1 is read at its upper edge
         response[span, column] = rng.uniform(0.0, 0.4)
         flags[span, column] |= DQ_BAD_COLUMN
-    return Defects(dark, response, flags)
+    return Defects(dark, response, flags, left)
 
 
 def cosmic_rays(
@@ -149,9 +182,9 @@ def expose(signal: Array, defects: Defects, exptime: float, visit: Visit, index:
         hot = np.flatnonzero(dark)
         # calacs subtracts the mean dark; hot pixels are unstable, so some of the current (5 per cent) stays behind.
         shot = rng.poisson(dark.flat[hot]) - dark.flat[hot] * (1.0 + 0.05 * rng.standard_normal(len(hot)))
-        electrons.flat[hot] += shot
+        electrons.flat[hot] += shot + defects.residual.flat[hot] * exptime
     else:
-        electrons = expected.copy()
+        electrons = expected + defects.residual * exptime
     rays, hits = cosmic_rays(expected.shape, exptime, visit.cr_rate, seed, index) if visit.cr_rate > 0 else (None, 0)
     if rays is not None:
         electrons += rays

@@ -10,6 +10,15 @@ from snakedriz.simulate.distortion import NOMINAL_SCALE, filter_model
 from snakedriz.simulate.pixels import psf_peak
 
 REFERENCE_SPAN = 4.0  # the reference catalogue reaches this many magnitudes below its bright limit
+#: The options that make the detector as bad as a real one. Hot pixels: 1.5 per cent, where ACS ISR 2002-06 expects 2
+#: after three years; their tail: `detector.hot_currents`; new ones: 330 a day above 0.1 e-/s (ACS Instrument Handbook
+#: for Cycle 14, table 4.3) in half of the month that a reference dark is made of. The FWHM goes from 0.10 to 0.13
+#: arcsec over the field in F550M (the same, 5.6.6), not all of it radially. Focus varies by 2 micron in an orbit (Hasan
+#: and Bely 1993), which widens the core by 2 to 3 per cent; coma is of the same order (own choice).
+REAL_DETECTOR: dict[str, float] = {
+    "hot_pixels": 0.015, "hot_tail": 1.26, "hot_residual": 0.05, "hot_unflagged": 0.02, "spikes": 0.02,
+    "psf_field": 0.15, "breathing": 0.025, "coma": 0.05,
+}  # fmt: skip
 GAP_STEP = 60 * NOMINAL_SCALE  # arcsec in y: wider than the gap of about 50 pixels
 
 
@@ -33,6 +42,14 @@ class Visit:
     sky              e-/s per pixel; ``cr_rate`` hits per cm2 and s; the others of that group are fractions
     cte_amplitude    fraction of the charge deferred over 2048 rows, in the FLT only
     noise            False for images without photon and read noise
+    hot_tail         exponent of the hot pixels' currents, None for as many in each decade (`detector.hot_currents`)
+    hot_residual     1 sigma of the relative error of their subtraction, the same in all exposures
+    hot_unflagged    fraction of the hot pixels that is too new for the reference dark: neither subtracted nor flagged
+    spikes           share of a star's light in diffraction spikes (`pixels.SPIKE_SHARE`)
+    psf_field        by how much wider the PSF is in the corners of the frame than in its middle, relative
+    breathing        1 sigma of each exposure's own relative change of the PSF's width
+    coma             displacement (px) of the PSF's wing at the edge of the frame, in proportion to how far the exposure
+                     is out of focus in units of ``breathing``
     vafactor         velocity aberration factor of the first exposure; it drifts by 1e-6 an exposure
     """
 
@@ -74,6 +91,13 @@ class Visit:
     seed: int = 1
     first_exposure: int = 0
     colour: tuple[float, float] = (0.0, 0.0)
+    hot_tail: float | None = None
+    hot_residual: float = 0.0
+    hot_unflagged: float = 0.0
+    spikes: float = 0.0
+    psf_field: float = 0.0
+    breathing: float = 0.0
+    coma: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated, with the reason. Raises ValueError."""

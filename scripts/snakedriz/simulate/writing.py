@@ -18,7 +18,7 @@ from snakedriz.simulate.detector import DQ_SATURATED, ChipFrame, Defects, chip_d
 from snakedriz.simulate.distortion import NOMINAL_SCALE, FilterModel, filter_model
 from snakedriz.simulate.exposure import CHIPS, Facts, chip_header, primary_header, write_association, write_raw
 from snakedriz.simulate.offsets import offsets_table
-from snakedriz.simulate.pixels import add_galaxy, add_stars, charge_trails, jacobians, pixel_area
+from snakedriz.simulate.pixels import add_galaxy, add_spikes, add_stars, charge_trails, jacobians, pixel_area
 from snakedriz.simulate.pointing import Pointing, aim, displace
 from snakedriz.simulate.references import ReferenceFiles, write_references
 from snakedriz.simulate.scene import make_scene, reference_catalogue, sky_offset
@@ -79,9 +79,12 @@ def simulate_visit(visit: Visit, directory: Path, field: Table | None = None) ->
     scene.write(directory / "truth.ecsv", format="ascii.ecsv", overwrite=True)
 
     defects = {
-        chip: chip_defects(visit.chip_shape, chip, visit.hot_pixels, visit.warm_pixels, visit.bad_columns, visit.seed)
+        chip: chip_defects(
+            visit.chip_shape, chip, visit.hot_pixels, visit.warm_pixels, visit.bad_columns, visit.seed, visit.hot_tail,
+            visit.hot_residual, visit.hot_unflagged,
+        )
         for chip in CHIPS
-    }
+    }  # fmt: skip
     write_association(data / f"{visit.asn}_asn.fits", visit.asn, visit.rootnames)
     records = [
         _write_exposure(visit, index, true[index], reported[index], references, scene, defects, data)
@@ -191,7 +194,17 @@ def _covered(scene: Table, pointings: list[Pointing]) -> Any:
     return found
 
 
-def _render(visit: Visit, scene: Table, wcs: HSTWCS, exptime: float) -> Any:
+def _psf_of(visit: Visit, x: Any, y: Any, number: int, focus: float) -> tuple[Any, Any]:
+    """Width and lean of the PSF at pixels of SCI,``number + 1``; ``focus``: how far out of it, in sigmas."""
+    rows, columns = visit.chip_shape
+    # From the middle of the gap, in units of half of the frame.
+    u, v = 2 * np.asarray(x) / columns - 1, np.asarray(y) / rows - (1 - number)
+    return (1 + visit.psf_field * (u**2 + v**2) / 2) * (1 + visit.breathing * focus), (
+        visit.coma * focus * np.column_stack([u, v])
+    )
+
+
+def _render(visit: Visit, scene: Table, wcs: HSTWCS, exptime: float, number: int = 0, focus: float = 0.0) -> Any:
     """Expected electrons of one chip, sky included.
 
     Flat-fielding conserves surface brightness: the sky is level, and the count of a source is its flux divided by the
@@ -205,7 +218,11 @@ def _render(visit: Visit, scene: Table, wcs: HSTWCS, exptime: float) -> Any:
     matrices = jacobians(wcs, x, y)
     counts = np.asarray(sources["flux"]) * exptime / pixel_area(matrices)
     stars = np.asarray(sources["kind"] == "star")
-    add_stars(image, x[stars], y[stars], counts[stars])
+    width, lean = _psf_of(visit, x[stars], y[stars], number, focus)
+    if visit.spikes:
+        add_spikes(image, x[stars], y[stars], counts[stars], NOMINAL_SCALE, share=visit.spikes)
+        counts = counts * np.where(stars, 1 - visit.spikes, 1.0)
+    add_stars(image, x[stars], y[stars], counts[stars], width=width, lean=lean)
     for k in np.flatnonzero(~stars):
         half_light, ratio, angle = (float(sources[n][k]) for n in ("half_light", "axis_ratio", "position_angle"))
         add_galaxy(image, x[k], y[k], counts[k], half_light, ratio, angle, matrices[k])
@@ -224,9 +241,10 @@ def _write_exposure(
 ) -> dict[str, Any]:
     """Render and write the files of one exposure; returns what truth.json records of it."""
     facts = reported.facts
+    focus = float(generator(visit.seed, "focus", index).standard_normal())
     frames = [
         expose(
-            _render(visit, scene, true.wcs[number], facts.exptime), defects[chip], facts.exptime, visit,
+            _render(visit, scene, true.wcs[number], facts.exptime, number, focus), defects[chip], facts.exptime, visit,
             2 * index + number,
         )
         for number, chip in enumerate(CHIPS)
