@@ -39,7 +39,7 @@ def test_few_stars_correct_a_roll(visit, roll):
     start = turned(start, 1, ra=0.1)
     result = fit(start, catalogue(visit, rng, n=8), "relative", "rscale", WFC, "x")
     assert (result.outcome, result.fitgeom_used) == ("ok", "rscale"), result.reason
-    offsets, within = against_truth(visit, start, result)
+    offsets, _ = against_truth(visit, start, result)
     # 100 shared stars, 0.02 px each: 0.1 mas per axis, in each exposure.
     assert np.abs(offsets - offsets.mean(axis=0)).max() < 0.6
     # The mean of the exposures, by 5 to 8 stars of 1.4 mas: 0.6 mas per axis, four times that.
@@ -90,8 +90,9 @@ def test_an_exposure_that_shares_no_source_is_fitted_by_the_catalogue(visit, dis
 def test_a_pair_tied_in_a_corner_is_held_by_its_catalogue_stars(visit):
     """Two exposures with 14 stars in common, all in one corner, and 40 catalogue stars each over the whole of both.
 
-    Tying first and fitting one rigid body would leave the far corner to the roll that 14 stars in a corner give: 0.02 px
-    over 100 px is 0.003 deg, at 800 px from there 2 mas and more. Each exposure's catalogue stars know better: 0.3 mas.
+    Tying first and fitting one rigid body would leave the far corner to the roll that 14 stars in a corner give: 0.02
+    px over 100 px is 0.003 deg, at 800 px from there 2 mas and more. Each exposure's catalogue stars know better: 0.3
+    mas.
     """
     rng = np.random.default_rng(12)
     start = synthetic(visit, rng, n=300, contaminants=5)[:2]
@@ -100,14 +101,19 @@ def test_a_pair_tied_in_a_corner_is_held_by_its_catalogue_stars(visit):
     shared = [{round(float(m), 9) for m in t["mag"][c]} for t, c in zip(tables, corner, strict=True)]
     odd = [np.array([int(m * 1e6) % 2 for m in t["mag"]]) for t in tables]
     kept = [
-        t[[round(float(m), 9) in (shared[0] & shared[1]) or parity == i for m, parity in zip(t["mag"], own, strict=True)]]
+        t[
+            [
+                round(float(m), 9) in (shared[0] & shared[1]) or parity == i
+                for m, parity in zip(t["mag"], own, strict=True)
+            ]
+        ]
         for i, (t, own) in enumerate(zip(tables, odd, strict=True))
     ]
     start = [replace(e, sources=t) for e, t in zip(start, kept, strict=True)]
     two = (visit[0], visit[1])
     result = fit(start, catalogue(visit, rng, n=300), "relative", "rscale", WFC, "GAIAeDR3")
     assert result.outcome == "ok", result.reason
-    offsets, within = against_truth(two, start, result)
+    offsets, _ = against_truth(two, start, result)
     assert np.abs(offsets).max() < 1.5
 
 
@@ -119,5 +125,3 @@ def test_locks_are_numbered_by_what_the_headers_say():
     assert locks(every).tolist() == [0, 0, 1]
     lost = [exposure("jtest1a1q", 1.0), exposure("jtest1a2q", 1.01, lock="GYRO"), exposure("jtest1a3q", 1.02)]
     assert locks(lost).tolist() == [0, 1, 2]
-
-

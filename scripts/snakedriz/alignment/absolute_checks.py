@@ -1,4 +1,4 @@
-"""Checks of an absolute solution, on evidence that the fit has not used: held-out stars, magnitudes, other catalogues."""
+"""Checks of an absolute solution on evidence that the fit has not used: held-out stars, magnitudes, other catalogues."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _held_out(fit: FitNumbers) -> Check:
         return _check("held_out", None, None, "share", None, f"not measured: {reason}")
     missed = 1.0 - found.found / found.stars
     note = (
-        f"{found.found} of {found.stars} catalogue stars are where the others put them; among unrelated stars the chance "
-        f"of as many is {found.chance:.1g}"
+        f"{found.found} of {found.stars} catalogue stars are where the others put them; among unrelated stars the "
+        f"chance of as many is {found.chance:.1g}"
     )
     return _check("held_out", missed, MOST_MISSED, "share", missed <= MOST_MISSED and found.chance <= MOST_CHANCE, note)
 
@@ -71,9 +71,7 @@ def _magnitudes(fit: FitNumbers) -> Check:
 
 def second_catalog(fit: FitSummary, catalogs: Mapping[str, CatalogAstrometry]) -> Check:
     """Another catalogue does not put the sky elsewhere."""
-    others = [
-        row for name, row in sorted(catalogs.items()) if name != fit.catalog and row.group.offset_mas is not None
-    ]
+    others = [row for name, row in sorted(catalogs.items()) if name != fit.catalog and row.group.offset_mas is not None]
     if not others:
         return _check("second_catalog", None, None, "mas", None, "no other catalogue with stars in the field")
     rows = []

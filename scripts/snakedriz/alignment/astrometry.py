@@ -23,7 +23,7 @@ from snakedriz.alignment import absolute_checks, exposure_sources, exposure_ties
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.joint_alignment import JointAlignment, Pointing, place_rows
 from snakedriz.alignment.linear_fit import LinearFit, align
-from snakedriz.alignment.tangent_plane import Array, PlacedExposure, PlacedRows, TangentPlane, inside, merge, place
+from snakedriz.alignment.tangent_plane import Array, PlacedExposure, TangentPlane, inside, merge, place
 from snakedriz.artefacts.astrometry import (
     AbsoluteErrors,
     Astrometry,
@@ -41,6 +41,7 @@ from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import read_bundle
 from snakedriz.geometry import rotation
 from snakedriz.statistics import limits
+
 
 @dataclass(frozen=True)
 class MatchedGroup:
@@ -137,7 +138,10 @@ def measure(
         scale_arcsec=plane.scale,
         # last: it moves the exposures; stars that moved between them are no misalignment
         relative=_relative(
-            plane, placed if adopted is None else found[adopted].exposures, options, Pointing.of(exposures, plane, settings)
+            plane,
+            placed if adopted is None else found[adopted].exposures,
+            options,
+            Pointing.of(exposures, plane, settings),
         ),
         absolute=absolute,
         catalogs=list(rows.values()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from snakedriz.alignment import exposure_ties, held_out
 from snakedriz.alignment.joint_alignment import JointAlignment
 from snakedriz.alignment.tangent_plane import Array, PlacedExposure, TangentPlane, inside, merge, positions
-from snakedriz.artefacts.fit import FitChip, FitExposure, FitNumbers, FitPlane, MatchedShare, MatchedStars
+from snakedriz.artefacts.fit import FitChip, FitExposure, FitNumbers, FitPlane, MatchedShare, MatchedStars, RelativeTie
 from snakedriz.files import number
 
 #: How an exposure got its correction.
-FITTED, KEPT = "fitted", "kept"
+Status = Literal["fitted", "kept", "inherited"]
 
 
-def describe(work: JointAlignment, about: FitNumbers, carried: Mapping[str, str] | None = None) -> FitNumbers:
+def describe(work: JointAlignment, about: FitNumbers, carried: Mapping[str, Status] | None = None) -> FitNumbers:
     """Apply the corrections of the exposures to their chips and add the numbers to what was fitted to what.
 
     `carried` has the status of exposures without a star of their own, by rootname; "kept" without.
@@ -30,7 +30,7 @@ def describe(work: JointAlignment, about: FitNumbers, carried: Mapping[str, str]
         chips = corrected_chips(work.plane, exposure)
         matches.append(_final_matches(work, index))
         held = len(matches[-1].ref) or (ties[index].nmatches or 0)
-        status = FITTED if held else (carried or {}).get(exposure.rootname, KEPT)
+        status: Status = "fitted" if held else (carried or {}).get(exposure.rootname, "kept")
         exposures.append(_fit_exposure(work, index, chips, matches[-1], ties[index], status))
     pooled = np.concatenate([m.residual_mas for m in matches]) if matches else np.empty((0, 2))
     distinct = np.unique(np.concatenate([m.ref for m in matches]))
@@ -78,7 +78,7 @@ def _field_error(work: JointAlignment) -> float:
 
 
 def _fit_exposure(
-    work: JointAlignment, index: int, chips: Sequence[FitChip], matches: FinalMatches, tie: Any, status: str
+    work: JointAlignment, index: int, chips: Sequence[FitChip], matches: FinalMatches, tie: RelativeTie, status: Status
 ) -> FitExposure:
     """Describe one exposure."""
     exposure, scale = work.exposures[index], work.plane.scale

@@ -1,7 +1,8 @@
 """Which of several fits is adopted, and why.
 
 `fit_quality` decides first, then the expected error of a star in the field, which knows what few stars and a missing
-rotation cost; the RMS does not. Expected errors that differ by less than a tenth are a tie; ties go to the relative method before 2dhist before default, then to the earlier catalogue, then to the earlier in the
+rotation cost; the RMS does not. Expected errors that differ by less than a tenth are a tie; ties go to the relative
+method before 2dhist before default, then to the earlier catalogue, then to the earlier in the
 list. A fit that failed says nothing about another: it never takes an earlier valid fit with it.
 """
 
@@ -67,7 +68,7 @@ def select(fits: Sequence[FitResult]) -> tuple[int | None, str]:
     else:
         others = ", ".join(f"{_name(fits[i])} {expected_error(fits[i]):.2f} mas" for i in ties if i != chosen)
         reason += (
-            f"; {others} differ by less than a tenth, and ties go to relative before 2dhist before default, then to the "
-            "earlier catalogue"
+            f"; {others} differ by less than a tenth, and ties go to relative before 2dhist before default, then to "
+            "the earlier catalogue"
         )
     return chosen, reason + "."

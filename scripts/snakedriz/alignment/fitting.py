@@ -86,7 +86,7 @@ def fit(
 def run(
     exposures: Sequence[ExposureSources],
     reference: Table,
-    align: Callable[[JointAlignment], Mapping[str, str] | None],
+    align: Callable[[JointAlignment], Mapping[str, fit_result.Status] | None],
     how: FitMethod,
     fitgeom: Geometry,
     settings: Mapping[str, Any],
@@ -94,8 +94,8 @@ def run(
 ) -> FitNumbers:
     """Fit and describe the result.
 
-    `align` solves for the exposures of the `JointAlignment` it is given, may take some out, and may return the status of
-    exposures without a star. The other parameters are those of `fit`.
+    `align` solves for the exposures of the `JointAlignment` it is given, may take some out, and may return the status
+    of exposures without a star. The other parameters are those of `fit`.
     """
     options: Mapping[str, Any] = settings["fitting"]
     about = _nothing_yet(reference, how, fitgeom, catalog)

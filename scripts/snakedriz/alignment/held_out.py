@@ -71,7 +71,7 @@ def measure(work: JointAlignment) -> HeldOut:
 
 
 def _jackknife(zero: Array) -> float:
-    """Half-width per axis (px, 68 per cent) of a zero point, from those without each fold (delete-a-group jackknife)."""
+    """Half-width per axis (px, 68 per cent) of a zero point, by those without each fold (delete-a-group jackknife)."""
     number = len(zero)
     variance = (number - 1) / number * float(((zero - zero.mean(axis=0)) ** 2).sum()) / 2.0
     return limits(math.sqrt(variance), number - 1)[0]

@@ -142,8 +142,9 @@ class JointAlignment:
         pairing, lock = self.pairing, self.pointing.lock[keep]
         priors = replace(self.pointing.priors, exposures=[self.pointing.priors.exposures[i] for i in keep])
         self.pointing = Pointing(np.unique(lock, return_inverse=True)[1].astype(np.intp), priors)
-        chosen = {"transform": [pairing.transform[i] for i in keep], "star": [pairing.star[i] for i in keep]}
-        self.solve("relative", replace(pairing, **chosen, component=pairing.component[keep], notes=[]))
+        transform, star = [pairing.transform[i] for i in keep], [pairing.star[i] for i in keep]
+        left = replace(pairing, transform=transform, star=star, component=pairing.component[keep], notes=[])
+        self.solve("relative", left)
 
     def _data(self) -> tuple[Measured, Known]:
         """Return what tells: measurements of stars that another exposure or the catalogue has, and their rows."""

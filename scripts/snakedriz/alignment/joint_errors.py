@@ -2,8 +2,8 @@
 
 Three things make the inverse of the normal matrix too small, and are put right here. The floor is known from few
 residuals: where it is, intervals are those of an average over what it may be, weighted by the likelihood of the
-residuals, which has their degrees of freedom in it. The residual distortion is a smooth field: stars near each other are
-wrong alike, and ten of them say no more than one. And what a prior holds is as uncertain as the prior says.
+residuals, which has their degrees of freedom in it. The residual distortion is a smooth field: stars near each other
+are wrong alike, and ten of them say no more than one. And what a prior holds is as uncertain as the prior says.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Errors:
         self.covariance = np.array([covariance(work, one, *pair) for one, pair in zip(found, pairs, strict=True)])
 
     def half_widths(self, derivatives: Array) -> tuple[float, float]:
-        """Half-widths per axis (px) that hold a position in 68.27 and 95 per cent, given its derivatives (2, unknowns)."""
+        """Half-widths per axis (px) that hold a position in 68.27 and 95 per cent; `derivatives` (2, unknowns)."""
         variance = np.einsum("ij,kjl,il->ki", derivatives, self.covariance, derivatives).mean(axis=1)
         away = np.sqrt(((self.offset @ derivatives.T) ** 2).mean(axis=1))
         spread = np.sqrt(np.maximum(variance, 1e-16))
@@ -99,7 +99,7 @@ def _against_usual(work: Adjustment, factors: Array) -> Array:
 
 
 def log_likelihood(work: Adjustment, solved: Solved, factor: float, of_distortion: float) -> float:
-    """Logarithm of the likelihood of the residuals, positions and corrections integrated out (restricted likelihood)."""
+    """Logarithm of the restricted likelihood: of the residuals, positions and corrections integrated out."""
     variance = work.variance(factor)
     quadratic = float((work.good * (solved.residual**2).sum(axis=1) / variance).sum())
     determinant = float((2 * work.good * np.log(variance)).sum())
@@ -117,11 +117,11 @@ def log_likelihood(work: Adjustment, solved: Solved, factor: float, of_distortio
 def covariance(work: Adjustment, solved: Solved, factor: float, of_distortion: float) -> Array:
     """Covariance of the unknowns, the residual distortion with its correlation.
 
-    In the weights the distortion is a white error of catalogue rows. In truth it is one of the measured positions, alike
-    for those that lie near each other on the detector: the one is taken out of the errors, the other put in.
+    In the weights the distortion is a white error of catalogue rows. In truth it is one of the measured positions,
+    alike for those that lie near each other on the detector: the one is taken out of the errors, the other put in.
     """
     back = np.linalg.inv(solved.normal)
-    total = back.copy()
+    total: Array = np.array(back, dtype=float)
     system = work.system
     distortion = (of_distortion * work.distortion) ** 2
     if not len(work.good_rows) or distortion == 0:
@@ -145,7 +145,7 @@ def covariance(work: Adjustment, solved: Solved, factor: float, of_distortion: f
 
 
 def _nodes(work: Adjustment) -> tuple[Array, Any]:
-    """Nodes of the distortion on the detector (px from an exposure's middle), and how measured coordinates hang on them.
+    """Nodes of the distortion (px from an exposure's middle), and how measured coordinates hang on them.
 
     The second is a matrix of as many rows as coordinates, with bilinear weights in two columns (x, y) for each node.
     """

@@ -30,7 +30,8 @@ LEVER = 1000.0
 #: Share of the measurements that are expected to be wrong (a blend, a cosmic ray, another star), and how far (px).
 OUTLIERS, OUTLIER_PX = 0.02, 1.0
 _ROUNDS = 60
-#: Degrees of freedom of the prior of an exposure's own correction: wide tails, since some exposures lost their guide star.
+#: Degrees of freedom of the prior of an exposure's own correction: wide tails, since some exposures lost their guide
+#: star.
 _PRIOR_TAIL = 2.0
 #: What is usual of a floor counts as so many residuals; what is usual of the distortion as so many stars.
 _FLOOR_COUNTS, _DISTORTION_COUNTS = 2.0, 8.0
@@ -283,8 +284,8 @@ class System:
 class Solved:
     """One solution of a `System`: unknowns, their normal matrix, stars (from the first guess), residuals.
 
-    `back` are the inverses of the stars' own 2 x 2 matrices, `used` which of them have one, `eliminated` those times the
-    stars' sums of weighted derivatives.
+    `back` are the inverses of the stars' own 2 x 2 matrices, `used` which of them have one, `eliminated` those times
+    the stars' sums of weighted derivatives.
     """
 
     unknowns: Array
@@ -301,7 +302,9 @@ def _design(layout: Layout, measured: Measured) -> Any:
     """Derivatives of all measured coordinates (rows: x and y of each) by the unknowns, sparse."""
     from scipy.sparse import coo_matrix
 
-    rows, columns, values = [], [], []
+    rows: list[Any] = []
+    columns: list[Any] = []
+    values: list[Any] = []
     for index in range(layout.exposures):
         mine = np.flatnonzero(measured.exposure == index)
         for start, size, centre in layout.of_exposure(index):
@@ -338,7 +341,7 @@ def prior_widths(layout: Layout, priors: Priors) -> Array:
 
 
 def _prior_weights(layout: Layout, widths: Array, unknowns: Array) -> Array:
-    """Weights of the priors: the visit's Gaussian, those of locks and exposures Student's t (shift, roll and scale apart)."""
+    """Weights of the priors: the visit's Gaussian, the others Student's t (shift, roll and scale apart)."""
     weight = widths**-2.0
     for start, size, _ in layout.blocks[1:]:
         for part in ([0, 1], *([i] for i in range(2, size))):
@@ -455,15 +458,15 @@ class Adjustment:
         variance = self.variance()
         excess = (solved.residual**2).sum(axis=1) / 2 - variance * (1 - of_star)
         exposures = len(self.floor)
-        gain = np.bincount(measured.exposure, self.good * excess / variance**2, minlength=exposures)
-        info = np.bincount(measured.exposure, self.good * (1 - of_star) ** 2 / variance**2, minlength=exposures)
+        gain = _sums(measured.exposure, self.good * excess / variance**2, exposures)
+        info = _sums(measured.exposure, self.good * (1 - of_star) ** 2 / variance**2, exposures)
         # All exposures know of each other's floors: one with few stars takes what the others have.
         self.floor = _scored(self.floor, gain, info, usual, _FLOOR_COUNTS)
         if len(self.good_rows):
             row = self.covariance().trace(axis1=1, axis2=2) / 2
             excess = (solved.row_residual**2).sum(axis=1) / 2 - row * (1 - of_row)
-            gain = np.array([(self.good_rows * excess / row**2).sum()])
-            info = np.array([(self.good_rows * (1 - of_row) ** 2 / row**2).sum()])
+            gain = np.array([float((self.good_rows * excess / row**2).sum())])
+            info = np.array([float((self.good_rows * (1 - of_row) ** 2 / row**2).sum())])
             usual = self.system.priors.distortion**2
             found = _scored(np.array([self.distortion]), gain, info, usual, _DISTORTION_COUNTS)
             self.distortion = float(found[0])
@@ -481,6 +484,11 @@ class Adjustment:
             if float(np.abs(self.solved.unknowns - before).max()) < 1e-6 and _ > 3:
                 break
         self.unknowns = self.solved.unknowns
+
+
+def _sums(index: NDArray[np.intp], values: Array, number: int) -> Array:
+    """Sums of values by index."""
+    return np.asarray(np.bincount(index, values, minlength=number), dtype=float)
 
 
 def _scored(floor: Array, gain: Array, info: Array, usual: float, counts: float) -> Array:

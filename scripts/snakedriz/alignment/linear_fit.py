@@ -99,8 +99,8 @@ def align(
 
     The least squares are tweakwcs's (`tweakwcs.linearfit.iter_linear_fit`). They start from the stars that agree with a
     robust trend, for an outlier among ten draws a mean so far that it looks no worse than the others. Clipping compares
-    each separation with its own error, since those of faint and bright stars differ, and with the median of all; clipped
-    stars come back if a better fit brings them near.
+    each separation with its own error, since those of faint and bright stars differ, and with the median of all;
+    clipped stars come back if a better fit brings them near.
 
     Parameters
     ----------

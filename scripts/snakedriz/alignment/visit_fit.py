@@ -1,9 +1,9 @@
 """All exposures of a visit, whatever their filter and association, aligned to each other and the catalogue as one body.
 
-One joint solution for all: exposures are tied by the stars they share, by the catalogue, and by the guide-star lock they
-were taken on, each with its error. What has no star of its own (shallow, narrow band, spectra) has the correction of its
-lock. Everything starts from the pointing as observed, since corrections can be common only to WCSs that share their
-errors.
+One joint solution for all: exposures are tied by the stars they share, by the catalogue, and by the guide-star lock
+they were taken on, each with its error. What has no star of its own (shallow, narrow band, spectra) has the correction
+of its lock. Everything starts from the pointing as observed, since corrections can be common only to WCSs that share
+their errors.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from astropy.table import Table
 from snakedriz import settings
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.fit_quality import assess
+from snakedriz.alignment.fit_result import Status
 from snakedriz.alignment.fitting import run
 from snakedriz.alignment.joint_alignment import JointAlignment
 from snakedriz.alignment.tangent_plane import PlacedExposure, merge
@@ -96,7 +97,7 @@ class VisitAlignment:
         self.inherited: list[Inheritance] = []
         self.left_out: list[LeftOut] = []
 
-    def align(self, work: JointAlignment) -> dict[str, str]:
+    def align(self, work: JointAlignment) -> dict[str, Status]:
         """Correct the exposures; those that get no solution are taken out of `work`. Returns who inherits."""
         work.solve("relative")
         component = work.pairing.component.tolist()

@@ -103,4 +103,6 @@ class Astrometry(Artefact):
     absolute: AbsoluteErrors
     catalogs: Sequence[CatalogAstrometry] = Field(description="in order of preference")
     held_out: HeldOut | None = Field(description="catalogue stars predicted by a fit that has not seen them")
-    checks: Sequence[Check] = Field(default=(), description="of the absolute solution: held_out, magnitudes, second_catalog")
+    checks: Sequence[Check] = Field(
+        default=(), description="of the absolute solution: held_out, magnitudes, second_catalog"
+    )

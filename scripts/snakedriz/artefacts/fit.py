@@ -171,7 +171,9 @@ class FitNumbers(FitMethod):
     code_error: Switch = Field(description="the alignment code broke down")
     rms_ra_mas: Number = None
     rms_dec_mas: Number = None
-    field_error_mas: Number = Field(default=None, description="radius that holds a star in the corners in 68.27 per cent")
+    field_error_mas: Number = Field(
+        default=None, description="radius that holds a star in the corners in 68.27 per cent"
+    )
     distortion_px: Number = Field(default=None, description="rms residual distortion per axis, as it was allowed for")
     held_out: HeldOut | None = Field(default=None, description="catalogue stars predicted without themselves")
     plane: FitPlane | None = None

@@ -12,9 +12,7 @@ def summary(astrometry: Astrometry | None) -> ErrorSummary | None:
     """Return the relative and absolute errors of a candidate and its held-out stars; None without a catalogue."""
     if astrometry is None:
         return None
-    return ErrorSummary(
-        relative=astrometry.relative, absolute=astrometry.absolute, held_out=astrometry.held_out
-    )
+    return ErrorSummary(relative=astrometry.relative, absolute=astrometry.absolute, held_out=astrometry.held_out)
 
 
 def header_cards(chosen: CandidateRow) -> list[Card]:
