@@ -1,4 +1,4 @@
-"""Checks of an absolute solution on evidence that the fit has not used: held-out stars, magnitudes, other catalogues."""
+"""Checks of an absolute solution on evidence its fit has not used: held-out stars, magnitudes, a second catalogue."""
 
 from __future__ import annotations
 

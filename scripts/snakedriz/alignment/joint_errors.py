@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 _MANY = 600
 #: Factors of the estimated floor and distortion that are averaged over.
 _FACTORS = np.geomspace(0.25, 4.0, 9)
-_FACTORS_OF_DISTORTION = np.geomspace(0.5, 2.0, 3)
+_FACTORS_OF_DISTORTION = np.array([0.5, 1.0, 2.0])
 #: Floors and distortions differ from the usual ones by these factors (1 sigma of the logarithm).
 _SPREAD, _SPREAD_OF_DISTORTION = np.log(4.0), np.log(1.6)
 #: Nodes of the distortion lie this many correlation lengths apart.
@@ -44,8 +44,7 @@ class Errors:
         few = solution.freedom <= _MANY
         pairs = list(product(_FACTORS, _FACTORS_OF_DISTORTION)) if few else [(1.0, 1.0)]
         found = [work.solve(*pair) for pair in pairs]
-        chance = np.array([log_likelihood(work, one, *pair) for one, pair in zip(found, pairs, strict=True)])
-        chance -= _against_usual(work, np.array(pairs))
+        chance = _log_likelihoods(work, found, pairs) - _against_usual(work, np.array(pairs))
         self.weight = np.exp(chance - chance.max())
         self.weight /= self.weight.sum()
         self.offset = np.array([one.unknowns - solution.unknowns for one in found])
@@ -88,6 +87,13 @@ class Errors:
         """Derivatives (2, unknowns) of the mean position of the exposures' middles."""
         centres = self.layout.centres
         return np.asarray(np.mean([self.layout.rows(i, centres[[i]])[0] for i in range(len(centres))], axis=0))
+
+
+def _log_likelihoods(work: Adjustment, found: Sequence[Solved], pairs: Sequence[tuple[float, float]]) -> Array:
+    """Logarithms of the likelihood of floors and distortions; of the latter, patches count and not stars."""
+    every = {pair: log_likelihood(work, one, *pair) for one, pair in zip(found, pairs, strict=True)}
+    base = {floor: every[floor, 1.0] for floor, distortion in pairs if distortion == 1.0}
+    return np.array([base[pair[0]] + work.patches * (every[pair] - base[pair[0]]) for pair in pairs])
 
 
 def _against_usual(work: Adjustment, factors: Array) -> Array:

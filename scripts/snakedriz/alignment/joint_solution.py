@@ -371,8 +371,7 @@ class Adjustment:
         self.distortion = priors.distortion
         self.floor = np.full(layout.exposures, priors.floor)
         self.solved: Solved | None = None
-        # Alone in its star, a measurement has nothing to be held against, and an outlier cannot be told.
-        self.identity = np.eye(2)
+        self.patches = _patches(system)
 
     def variance(self, factor: float = 1.0) -> Array:
         """Variance per axis of measured positions (px^2), the floors times a factor."""
@@ -381,7 +380,7 @@ class Adjustment:
 
     def covariance(self, factor: float = 1.0) -> Array:
         """Covariance of catalogue rows with the residual distortion, px^2."""
-        return np.asarray(self.system.known.covariance + (factor * self.distortion) ** 2 * self.identity)
+        return np.asarray(self.system.known.covariance + (factor * self.distortion) ** 2 * np.eye(2))
 
     def solve(self, factor: float = 1.0, distortion_factor: float = 1.0) -> Solved:
         """Solve with the present weights."""
@@ -391,22 +390,31 @@ class Adjustment:
         return self.system.solve(weight, self.good_rows[:, None, None] * inverse, prior)
 
     def start_robustly(self) -> None:
-        """Let the scatter of the first residuals, whatever it comes from, be the first floor."""
-        known, measured = self.system.known, self.system.measured
+        """Let the scatter of the first residuals be the first floor, and weigh the measurements by it.
+
+        A least squares of all would be drawn by an outlier among few stars until none looks worse than the others. What
+        an exposure as a whole is off by is taken out: the start is good to the tolerance of a match.
+        """
+        known, measured, number = self.system.known, self.system.measured, self.system.number
         moved = self.system.seen + (self.system.design @ self.unknowns).reshape(-1, 2)
-        place = np.zeros((self.system.number, 2))
-        count = np.bincount(measured.star, minlength=self.system.number)
-        for axis in (0, 1):
-            place[:, axis] = np.bincount(measured.star, moved[:, axis], minlength=self.system.number)
+        count = np.bincount(measured.star, minlength=number)
+        place = np.column_stack([_sums(measured.star, axis, number) for axis in moved.T])
         place /= np.maximum(count, 1)[:, None]
         place[known.star] = self.system.offset
-        in_catalog = np.zeros(self.system.number, bool)
+        in_catalog = np.zeros(number, bool)
         in_catalog[known.star] = True
         telling = (count[measured.star] > 1) | in_catalog[measured.star]
-        away = np.hypot(*(moved - place[measured.star])[telling].T)
+        off = moved - place[measured.star]
+        for index in range(self.system.layout.exposures):
+            mine = (measured.exposure == index) & telling
+            if mine.any():
+                off[mine] -= np.median(off[mine], axis=0)
+        away = np.hypot(*off[telling].T)
         scatter = float(np.median(away)) / 1.1774 if len(away) else 0.0
         self.floor = np.maximum(self.floor, scatter)
         self.distortion = max(self.distortion, scatter)
+        good = _probability_good((off**2).sum(axis=1), self.variance() + scatter**2)
+        self.good = np.where(telling, good, 1.0)
 
     def weigh(self) -> None:
         """Weigh measurements and rows by the probability that they are good, each against the rest of its star."""
@@ -465,8 +473,9 @@ class Adjustment:
         if len(self.good_rows):
             row = self.covariance().trace(axis1=1, axis2=2) / 2
             excess = (solved.row_residual**2).sum(axis=1) / 2 - row * (1 - of_row)
-            gain = np.array([float((self.good_rows * excess / row**2).sum())])
-            info = np.array([float((self.good_rows * (1 - of_row) ** 2 / row**2).sum())])
+            # Neighbours are wrong alike: a patch, not a star, says how large the distortion is.
+            gain = np.array([self.patches * float((self.good_rows * excess / row**2).sum())])
+            info = np.array([self.patches * float((self.good_rows * (1 - of_row) ** 2 / row**2).sum())])
             usual = self.system.priors.distortion**2
             found = _scored(np.array([self.distortion]), gain, info, usual, _DISTORTION_COUNTS)
             self.distortion = float(found[0])
@@ -484,6 +493,15 @@ class Adjustment:
             if float(np.abs(self.solved.unknowns - before).max()) < 1e-6 and _ > 3:
                 break
         self.unknowns = self.solved.unknowns
+
+
+def _patches(system: System) -> float:
+    """Number of patches of the detector that catalogue stars fall into, each of a correlation length, per star."""
+    measured, layout = system.measured, system.layout
+    of_row = np.isin(measured.star, system.known.star)
+    place = (measured.uv - layout.centres[measured.exposure])[of_row] / system.priors.length
+    stars = len(np.unique(measured.star[of_row]))
+    return min(1.0, len(np.unique(np.floor(place), axis=0)) / stars) if stars else 1.0
 
 
 def _sums(index: NDArray[np.intp], values: Array, number: int) -> Array:
