@@ -23,7 +23,7 @@ def _all_pairs(found):
 
 
 def test_mosaic_of_disjoint_pairs_is_verified(tmp_path):
-    """All four pairs are measured. With tiles chosen by four of the eight exposures, half of them overlapped no other."""
+    """All pairs are measured; with tiles chosen by four of the eight exposures, half of them overlapped nothing."""
     found = _verify(Mosaic(**PAIRS), tmp_path)
     assert found.verified["measured"] is True
     assert (found.relative, found.flags_trusted) == ("measured", True)
@@ -58,7 +58,7 @@ def test_displaced_exposure_of_a_mosaic_is_noticed_and_named(tmp_path, displaced
 
 def test_group_of_exposures_displaced_against_another_is_noticed(tmp_path):
     """Two pointings of four exposures that share a fifth: each agrees with the three others of its own."""
-    moved = {index: (0.6, 0.0) for index in range(4, 8)}
+    moved = dict.fromkeys(range(4, 8), (0.6, 0.0))
     mosaic = Mosaic(pointings=2, exposures=4, height=600, width=1200, step=480, stars=200, displaced=moved)
     found = _verify(mosaic, tmp_path)
     assert found.verified["measured"] is False
