@@ -23,7 +23,7 @@ def _all_pairs(found):
 
 
 def test_mosaic_of_disjoint_pairs_is_verified(tmp_path):
-    """All four pairs are measured. Tiles chosen by four of the exposures leave half of them alone."""
+    """All pairs are measured; with tiles chosen by four of the eight exposures, half of them overlapped nothing."""
     found = _verify(Mosaic(**PAIRS), tmp_path)
     assert found.verified["measured"] is True
     assert (found.relative, found.flags_trusted) == ("measured", True)
