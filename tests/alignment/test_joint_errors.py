@@ -48,7 +48,7 @@ def test_intervals_hold_what_they_say(world):
 
 
 def test_neighbours_that_are_wrong_alike_count_less():
-    """Sixty stars in one corner of the field know the distortion of one patch: the error is that patch's, not 1/sqrt(60)."""
+    """Sixty stars in one corner know the distortion of one patch: the error is that patch's, not 1/sqrt(60)."""
     drawn = draw(World(stars=60, outliers=0.0, geometry="shift"), 8)
     found = solve(drawn.layout, drawn.measured, drawn.known, drawn.priors, drawn.start)
     apart = Errors(found).of_frame()[0]

@@ -81,7 +81,7 @@ def test_exposures_that_share_nothing_are_held_by_catalogue_and_prior():
     for index in range(2):
         row = layout.rows(index, layout.centres[[index]] + [1500.0, 1500.0])[0]
         off = row @ (found.unknowns - truth)
-        one, two = errors.of_exposure(index, layout.centres[index] + [1500.0, 1500.0])
+        _, two = errors.of_exposure(index, layout.centres[index] + [1500.0, 1500.0])
         assert np.abs(off).max() < 1.5 * two
         assert two < 0.2  # the prior of an exposure's own roll is 0.001 deg: 0.04 px at the corner
     assert errors.of_exposure(1, layout.centres[1])[0] > errors.of_exposure(0, layout.centres[0])[0]

@@ -36,7 +36,7 @@ MOSAICS = {"wfc": (1024, 2048), "uvis": (1024, 2048)}
 #: Fields of the layouts studied, by detector.
 _STUDIED = {
     "wfc": {"dither": "sparse medium rich galaxies nebula", "pair": "sparse medium", "split": "sparse medium",
-            "mosaic": "medium galaxies", "subarray": "medium", "mixed": "medium"},
+            "mosaic": "medium galaxies", "subarray": "medium", "mixed": "medium rich"},
     "uvis": {"dither": "sparse medium galaxies uv", "pair": "medium", "split": "medium uv", "mosaic": "medium",
              "subarray": "uv"},
     "hrc": {"dither": "sparse medium rich galaxies nebula uv", "pair": "medium", "split": "sparse medium",

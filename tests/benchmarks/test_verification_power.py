@@ -344,7 +344,7 @@ def test_a_trial_from_end_to_end(tmp_path, capsys):
     assert np.hypot(*made.shift[:2]) < 0.1
 
 
-@pytest.mark.parametrize("case", ["hrc-medium-mosaic", "ir-sparse-split"])
+@pytest.mark.parametrize("case", ["wfc-medium-mosaic", "ir-sparse-split"])
 def test_what_is_wrong_in_a_mosaic_and_what_hot_pixels_contradict_is_not_verified(case):
     """3 px: one exposure of four disjoint pairs, and one of two without a dither, whose hot pixels agree."""
     found = power_trials.run(Task(case, "shift", 3.0, power_trials.SEEDS["limits"]))
