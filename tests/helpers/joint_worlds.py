@@ -57,7 +57,7 @@ def smooth_field(rng, length, rms, waves=200):
 
 
 def draw(world: World, seed) -> Drawn:
-    """Draw a world: truth from the priors, errors quoted over 4 mag (0.0015 to 0.05 px), a catalogue of 0.05 to 1 mas."""
+    """Draw a world: truth from the priors, errors quoted over 4 mag (0.0015 to 0.05 px), rows of 0.05 to 1 mas."""
     rng = np.random.default_rng(seed)
     n, count = world.stars, world.exposures
     centres = rng.uniform(-90, 90, (count, 2))
