@@ -1,4 +1,5 @@
-# Needs: solution.json and metrics.json of every candidate; then the input exposures and the winner's WCS bundle.
+# Needs: solution.json and metrics.json of every candidate; then the input exposures and the winner's product, CR flags
+# and WCS bundle.
 # Makes: promotion.json, and in final/ the products, exposures, headerlets, manifest and log.
 
 
@@ -28,14 +29,18 @@ rule promotion:
 
 
 rule final_product:
+    # What was judged is delivered: the promoted candidate's product gets its final headers. Where products do not stay it
+    # is drizzled again as it was before; the product of the other kind of exposures is drizzled with its CR flags.
     input:
         inventory=rules.inventory.output.inventory,
         promotion=rules.promotion.output.promotion,
+        products=of_job(PLAN.products_to_deliver, "asn", "product"),
         wcs=PLAN.of_every_candidate("{asn}_wcs.fits"),
+        crmasks=lambda w: PLAN.of_candidates(w.asn, "_crmask"),
+        default=of_job(PLAN.flags_to_reuse, "asn"),
         exposures=lambda w: PLAN.exposures(w.asn, KIND_OF[w.product]),
     output:
         product=f"{OUT}/{{asn}}/final/{{name}}_{{product}}.fits",
-        crmask=f"{OUT}/{{asn}}/masks/{{name}}_{{product}}_crmask.fits",
     log:
         f"{OUT}/{{asn}}/logs/final_product_{{name}}_{{product}}.log",
     benchmark:
@@ -48,6 +53,7 @@ rule final_product:
             "final_product", lambda w: PLAN.exposures(w.asn, KIND_OF[w.product])
         ),
     params:
+        judged=lambda w: KIND_OF[w.product] == PLAN.judged_kind(w.asn),
         versions=PLAN.versions,
     message:
         "{wildcards.asn}: final {wildcards.name}_{wildcards.product}"
@@ -61,7 +67,7 @@ rule final_exposure:
         promotion=rules.promotion.output.promotion,
         wcs=PLAN.of_every_candidate("{asn}_wcs.fits"),
         exposure=of_job(PLAN.exposure, "root", "kind"),
-        crmask=of_job(PLAN.final_crmask, "asn", "kind"),
+        crmasks=lambda w: PLAN.of_candidates(w.asn, "_crmask"),
     output:
         exposure=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}.fits",
         headerlet=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}_hlet.fits",

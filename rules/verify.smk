@@ -9,6 +9,7 @@ rule verification:
         solution=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/solution.json",
         drizzled=of_job(PLAN.to_verify, "asn", "candidate"),
         default=of_job(PLAN.to_compare_with, "asn", "candidate"),
+        geometry=of_job(PLAN.geometry_to_compare, "asn", "candidate"),
     output:
         verification=f"{OUT}/{{asn}}/{{asn}}_{{candidate}}/verification.json",
     log:

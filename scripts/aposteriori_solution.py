@@ -17,7 +17,7 @@ def main(snakemake: Any) -> None:
     with job(snakemake):
         fits = [Fit.read(path) for path in snakemake.input.fits]
         chosen, reason = fit_selection.adopt(fits, snakemake.params.enabled)
-        skeletons = bundle.starting_point(snakemake.input.start)[1] if chosen else {}
+        skeletons = bundle.starting_point(snakemake.input.start).skeletons if chosen else {}
         solution = aposteriori.make(skeletons, chosen, reason)
         bundle.write(snakemake.output.wcs, solution, skeletons)
         aposteriori.with_fits(solution, fits, snakemake.input.fits, chosen).write(snakemake.output.solution)

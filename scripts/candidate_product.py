@@ -9,8 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script
 from snakedriz.workflow.job import job
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.solution import Solution
-from snakedriz.artefacts.verification import Verification
-from snakedriz.drizzle import drizzle_input, engine, outcome_header
+from snakedriz.drizzle import cr_masks, drizzle_input, engine, outcome_header
 from snakedriz.exposures import mdriztab
 
 
@@ -24,15 +23,11 @@ def main(snakemake: Any) -> None:
                 outcome_header.write_card(path, solution)
             return
         inventory = Inventory.read(given.inventory)
-        reuse = None
-        if given.default:
-            verification, crmask = given.default
-            reuse = crmask if Verification.read(verification).flags_trusted else None
         engine.drizzle(
             drizzle_input.read_inputs(inventory, given.wcs, snakemake.wildcards.product),
             inventory.drizzle.parameters,
             engine.DrizzleOutput(Path(out.product), Path(out.crmask), Path(out.singles)),
-            reuse=reuse,
+            reuse=cr_masks.to_reuse(given.default),
             cores=snakemake.threads,
             temporary_directory=snakemake.resources.tmpdir,
             log_file=log,

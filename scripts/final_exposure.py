@@ -19,9 +19,9 @@ def main(snakemake: Any) -> None:
     with job(snakemake):
         promotion = Promotion.read(given.promotion)
         key = ExposureKey(snakemake.wildcards.root, snakemake.wildcards.kind)
-        bundle = final.winner_bundle(promotion, given.wcs)
+        bundle, crmask = (final.of_winner(promotion, paths) for paths in (given.wcs, given.crmasks))
         final.write_exposure(
-            final.FinalInput(key, bundle, Path(given.exposure), Path(given.crmask)),
+            final.FinalInput(key, bundle, Path(given.exposure), crmask),
             Inventory.read(given.inventory),
             promotion,
             out.exposure,

@@ -1,4 +1,4 @@
-"""Rule final_product: the drizzled product with the promoted WCS, cosmic rays flagged afresh."""
+"""Rule final_product: the promoted candidate's product; of the other kind of exposures one with its CR flags."""
 
 import sys
 from pathlib import Path
@@ -7,9 +7,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))  # the library beside this script, whatever is installed
 
 from snakedriz.workflow.job import job
+from astropy.io import fits
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.promotion import Promotion
-from snakedriz.drizzle import drizzle_input, engine
+from snakedriz.drizzle import cr_masks, drizzle_input, engine
+from snakedriz.exposures import mdriztab
 from snakedriz.products import final
 
 
@@ -18,15 +20,29 @@ def main(snakemake: Any) -> None:
     given, out = snakemake.input, snakemake.output
     with job(snakemake) as log:
         inventory, promotion = Inventory.read(given.inventory), Promotion.read(given.promotion)
-        bundle = final.winner_bundle(promotion, given.wcs)
+        finish = final.product_finisher(promotion, inventory)
+        if given.products:
+            final.deliver(final.of_winner(promotion, given.products), out.product, finish)
+            return
+
+        def record_and_finish(product: fits.HDUList) -> None:
+            mdriztab.record(product[0].header, inventory.drizzle)
+            finish(product)
+
+        judged = final.of_winner(promotion, given.crmasks)
+        reuse: str | Path | None = judged
+        if snakemake.params.judged:  # the candidate's own product once more, made as it was made before
+            reuse = cr_masks.to_reuse([] if promotion.winner == "default" else given.default)
         engine.drizzle(
-            drizzle_input.read_inputs(inventory, bundle, snakemake.wildcards.product),
+            drizzle_input.read_inputs(inventory, final.of_winner(promotion, given.wcs), snakemake.wildcards.product),
             inventory.drizzle.parameters,
-            engine.DrizzleOutput(Path(out.product), Path(out.crmask)),
+            engine.DrizzleOutput(Path(out.product)),
+            reuse=reuse,
+            judged=judged,
             cores=snakemake.threads,
             temporary_directory=snakemake.resources.tmpdir,
             log_file=log,
-            finish=final.product_finisher(promotion, inventory),
+            finish=record_and_finish,
         )
 
 

@@ -13,7 +13,6 @@ from snakedriz import settings
 from snakedriz.alignment import exposure_sources, fitting
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.candidates import bundle
-from snakedriz.exposures.skeleton import Skeletons
 
 
 def main(snakemake: Any) -> None:
@@ -23,16 +22,18 @@ def main(snakemake: Any) -> None:
         numbers = settings.detector_settings(
             snakemake.params.detectors, str(inventory.instrument), str(inventory.detector)
         )
-        start: Any = "default"
-        skeletons: Skeletons = {}
+        start = bundle.StartingPoint("default", {})
         if inventory.outcome == "process":
-            start, skeletons = bundle.starting_point(snakemake.input.start)
-        sources = exposure_sources.collect(inventory, skeletons, snakemake.input.sources)
+            start = bundle.starting_point(snakemake.input.start)
+        sources = exposure_sources.collect(inventory, start.skeletons, snakemake.input.sources)
         catalog = Table.read(snakemake.input.catalog)
         kinds = product(snakemake.params.methods, snakemake.params.geometries)
         for path, (method, geometry) in zip(snakemake.output.fits, kinds, strict=True):
-            found = fitting.fit(sources, catalog, method, geometry, numbers, snakemake.wildcards.catalog, start)
-            found.write(path)
+            found = fitting.fit(
+                sources, catalog, method, geometry, numbers, snakemake.wildcards.catalog, start.candidate
+            )
+            reason = "; ".join(filter(None, [found.reason, start.note]))
+            found.model_copy(update={"reason": reason}).write(path)
 
 
 if "snakemake" in globals():

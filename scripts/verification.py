@@ -23,15 +23,29 @@ def main(snakemake: Any) -> None:
         )
         product, singles = snakemake.input.drizzled or (None, None)
         default_product, default = snakemake.input.default or (None, None)
-        verification.verify(
+        reference = None if default is None else Verification.read(default)
+        found = verification.verify(
             product=product,
             singles=singles,
             solution=Solution.read(snakemake.input.solution),
             settings=numbers["verification"],
             default_product=default_product,
-            default=None if default is None else Verification.read(default),
+            default=reference,
             threads=snakemake.threads,
-        ).write(snakemake.output.verification)
+        )
+        if reference is not None and found.outcome == reference.outcome == "ok":
+            found = _inherit(found, reference, *snakemake.input.geometry)
+        found.write(snakemake.output.verification)
+
+
+def _inherit(own: Verification, default: Verification, default_wcs: str, own_wcs: str) -> Verification:
+    # stwcs takes 1 s, which the default's verification, that sources wait for, does not need
+    from snakedriz.exposures import skeleton
+    from snakedriz.verification import inheritance
+    from snakedriz.wcs import relative_geometry
+
+    geometry = relative_geometry.compare(skeleton.read_bundle(default_wcs), skeleton.read_bundle(own_wcs))
+    return inheritance.inherit(own, default, geometry)
 
 
 if "snakemake" in globals():

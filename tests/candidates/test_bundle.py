@@ -1,5 +1,7 @@
 """What every candidate is written as, and from which one a fit starts."""
 
+import copy
+
 import pytest
 from astropy.io import fits
 from snakedriz.candidates import apriori, bundle, default
@@ -19,18 +21,46 @@ def test_bundles_are_bit_identical(small_visit, tmp_path):
     assert digests[0] == digests[1]
 
 
+def written(folder, name, skeletons, outcome="ok"):
+    """Paths of solution and bundle of a candidate."""
+    solution = bundle.not_applicable(name, "no offsets").model_copy(update={"outcome": outcome})
+    files = [str(folder / name / "solution.json"), str(folder / name / "x_wcs.fits")]
+    solution.write(files[0])
+    bundle.write(files[1], solution, skeletons)
+    return files
+
+
 def test_a_fit_starts_from_the_most_preferred_candidate_that_has_a_wcs(default_skeletons, tmp_path):
-    files = []
-    for name in ("default", "apriori"):
-        solution = bundle.not_applicable(name, "no offsets")
-        if name == "default":
-            solution = solution.model_copy(update={"outcome": "ok", "wcsname": bundle.wcsnames_of(default_skeletons)})
-        files += [str(tmp_path / name / "solution.json"), str(tmp_path / name / "x_wcs.fits")]
-        solution.write(files[-2])
-        bundle.write(files[-1], solution, default_skeletons)
-    name, found = bundle.starting_point(files)
-    assert (name, list(found)) == ("default", list(default_skeletons))
+    files = written(tmp_path, "default", default_skeletons)
+    files += written(tmp_path, "apriori", default_skeletons, outcome="not_applicable")
+    start = bundle.starting_point(files)
+    assert (start.candidate, list(start.skeletons), start.note) == ("default", list(default_skeletons), "")
     assert skeleton.read_bundle(files[-1]) == {}  # a candidate that does not apply has no exposures
     assert fits.getheader(files[-1])["REASON"] == "no offsets"
     with pytest.raises(NotApplicable, match="no candidate has a WCS"):
         bundle.starting_point(files[2:])
+
+
+def test_an_a_priori_starts_the_fit_only_where_it_moves_the_set_as_one(small_visit, default_skeletons, tmp_path):
+    """Offsets as of the guide stars move both exposures alike; then 0.1 px (5 mas) are added to the second.
+
+    Whatever starts a fit stays in it where the stars do not suffice. It was taken whatever it did to the exposures.
+    """
+    files = written(tmp_path, "default", default_skeletons)
+    moved = copy.deepcopy(default_skeletons)
+    apriori.make(moved, None, [str(small_visit.offsets)])
+    start = bundle.starting_point([*files, *written(tmp_path, "apriori", moved)])
+    assert (start.candidate, start.note) == ("apriori", "")
+    second = small_visit.flc[1].name[:9]
+    for owner, exposure in moved.items():
+        if owner.rootname == second:
+            for chip in (1, 2):
+                exposure["SCI", chip].header["CRVAL2"] += 0.005 / 3600
+    start = bundle.starting_point([*files, *written(tmp_path, "apriori", moved)])
+    assert start.candidate == "default"
+    assert start.note.startswith(
+        "starts from default, not from apriori, which moves exposures against each other by 0.1"
+    )
+    assert second in start.note
+    default_wcs = [e["SCI", 1].header["CRVAL1"] for e in default_skeletons.values()]
+    assert [e["SCI", 1].header["CRVAL1"] for e in start.skeletons.values()] == default_wcs

@@ -1,12 +1,16 @@
 """AstroDrizzle through our door, on a simulated visit: CR flags, singles, product, masks."""
 
+import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from astropy.io import fits
 from helpers.drizzle_runs import PARAMETERS, inputs
-from snakedriz.candidates import default
-from snakedriz.drizzle import engine
+from snakedriz.candidates import apriori, default
+from snakedriz.drizzle import cr_masks, engine
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
@@ -59,3 +63,54 @@ def test_a_failure_names_the_log_and_leaves_no_product(small_visit, tmp_path):
     assert found.value.remedy == f"see AstroDrizzle's output in {log.name}"
     assert "no such kernel" in (tmp_path / "a.log").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["a.log"]
+
+
+def with_wcs(visit, candidate):
+    """Skeletons of a visit's FLC files with the default WCS or that of the guide stars."""
+    found = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in visit.flc}
+    default.make(found, {"jref": str(visit.ref)})
+    if candidate == "apriori":
+        apriori.make(found, None, [str(visit.offsets)])
+    return found
+
+
+@pytest.mark.parametrize(("name", "candidate"), [("a", "default"), ("b", "apriori")])
+def test_a_product_is_drizzled_again_as_it_was_without_its_singles(small_visit, drizzled, tmp_path, name, candidate):
+    """Flagging afresh, and with given flags: in memory and without single drizzles, to the bit."""
+    made = engine.DrizzleOutput(tmp_path / f"{name}_drc.fits")
+    masks = drizzled / "a_crmask.fits"
+    skeletons = with_wcs(small_visit, candidate)
+    reuse = masks if name == "b" else None
+    engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, made, reuse=reuse, judged=masks)
+    assert [path.name for path in tmp_path.iterdir()] == [made.product.name]
+    with fits.open(made.product) as again, fits.open(drizzled / made.product.name) as judged:
+        for plane in ("SCI", "WHT", "CTX"):
+            assert again[plane].data.tobytes() == judged[plane].data.tobytes(), plane
+
+
+def test_other_flags_than_those_judged_are_refused_and_no_product_is_left(small_visit, drizzled, tmp_path):
+    masks = cr_masks.read_bundle(drizzled / "a_crmask.fits")
+    masks["jdemo1a1q"][1][5, 5] ^= True
+    cr_masks.write_bundle(tmp_path / "other.fits", masks)
+    made = engine.DrizzleOutput(tmp_path / "a_drc.fits")
+    given = inputs(small_visit, with_wcs(small_visit, "default"))
+    with pytest.raises(SnakedrizError, match="not those that the candidate was judged with"):
+        engine.drizzle(given, PARAMETERS, made, reuse=drizzled / "a_crmask.fits", judged=tmp_path / "other.fits")
+    assert not made.product.exists()
+
+
+def test_given_flags_do_not_switch_off_the_static_mask(small_visit, drizzled, tmp_path):
+    """A dead pixel that no flag tells of, -300 e-/s where the sky has 0.1: it went into products with given flags."""
+    dead = tmp_path / small_visit.flc[0].name
+    shutil.copy(small_visit.flc[0], dead)
+    with fits.open(dead, mode="update") as hdul:
+        hdul["SCI", 1].data[100, 200] = -150_000.0
+        hdul["DQ", 1].data[100, 200] = 0
+    flags = cr_masks.read_bundle(drizzled / "a_crmask.fits")
+    flags["jdemo1a1q"][1][98:103, 198:203] = False
+    cr_masks.write_bundle(tmp_path / "flags.fits", flags)
+    given = inputs(small_visit, with_wcs(small_visit, "default"))
+    given[0] = replace(given[0], source=dead)
+    made = engine.DrizzleOutput(tmp_path / "a_drc.fits")
+    engine.drizzle(given, PARAMETERS, made, reuse=tmp_path / "flags.fits")
+    assert np.nanmin(fits.getdata(made.product, "SCI")) > -10

@@ -77,11 +77,11 @@ def test_an_exposure_that_is_not_used_keeps_its_wcs_and_says_why(small_visit, tm
 
 def test_the_bundle_of_the_winner_is_found_by_name():
     bundles = [f"out/jdemo1010/jdemo1010_{name}/jdemo1010_wcs.fits" for name in ("default", "aposteriori")]
-    assert final.winner_bundle(PROMOTION, bundles) == Path(bundles[1])
+    assert final.of_winner(PROMOTION, bundles) == Path(bundles[1])
     with pytest.raises(SnakedrizError, match="not among the candidates"):
-        final.winner_bundle(PROMOTION, bundles[:1])
+        final.of_winner(PROMOTION, bundles[:1])
     with pytest.raises(SnakedrizError, match="nothing to drizzle: all failed"):
-        final.winner_bundle(PROMOTION.model_copy(update={"winner": None, "reason": "all failed"}), bundles)
+        final.of_winner(PROMOTION.model_copy(update={"winner": None, "reason": "all failed"}), bundles)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,30 @@ def test_the_bundle_of_the_winner_is_found_by_name():
 )  # fmt: skip
 def test_a_solution_in_words(wcsname, words):
     assert words in final.wcs_type(wcsname)
+
+
+def test_the_final_product_is_the_judged_one_under_its_final_name(tmp_path):
+    """Every pixel of every extension; only headers change, and only in the copy."""
+    primary = fits.PrimaryHDU()
+    for keyword, value in (("FILENAME", "ja_drc.fits"), ("D001OUWE", "ja_drc_wht.fits"), ("D001DATA", "ja1q_flc.fits")):
+        primary.header[keyword] = value
+    primary.header["HISTORY"] = "ja_drc.fits was drizzled"
+    planes = [
+        fits.ImageHDU(np.random.default_rng(1).normal(size=(30, 20)).astype("f4"), name=n) for n in ("SCI", "WHT")
+    ]
+    fits.HDUList([primary, *planes]).writeto(tmp_path / "ja_drc.fits")
+    before = (tmp_path / "ja_drc.fits").read_bytes()
+
+    def finish(product):
+        product[0].header.update({f"SD{n:06d}": n for n in range(100)})  # more than the header has room for
+
+    final.deliver(tmp_path / "ja_drc.fits", tmp_path / "jproduct_drc.fits", finish)
+    assert (tmp_path / "ja_drc.fits").read_bytes() == before
+    with fits.open(tmp_path / "ja_drc.fits") as judged, fits.open(tmp_path / "jproduct_drc.fits") as made:
+        for name in ("SCI", "WHT"):
+            assert made[name].data.tobytes() == judged[name].data.tobytes()
+            assert made[name].header == judged[name].header
+        header = made[0].header
+        assert (header["FILENAME"], header["D001OUWE"]) == ("jproduct_drc.fits", "jproduct_drc_wht.fits")
+        assert (header["D001DATA"], header["SD000099"]) == ("ja1q_flc.fits", 99)
+        assert header["HISTORY"][0] == "ja_drc.fits was drizzled"

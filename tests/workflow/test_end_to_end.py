@@ -9,6 +9,7 @@ import time
 import pytest
 from astropy.io import fits
 from helpers import workflow
+from snakedriz.drizzle import cr_masks
 from snakedriz.files import read_json
 from snakedriz.simulate import Visit, measure_offsets, simulate_visit
 
@@ -123,6 +124,49 @@ def test_both_kinds_of_final_exposures_have_one_wcs(finished):
                 for key in ("CRVAL1", "CRVAL2", "CD1_1", "CD1_2", "CD2_1", "CD2_2", "WCSNAME", "NMATCHES"):
                     assert flc["SCI", chip].header[key] == flt["SCI", chip].header[key]
                 assert flc["SCI", chip].header["NMATCHES"] >= 12
+
+
+def same_pixels(one, other):
+    """Whether two products have the same bits in every plane."""
+    with fits.open(one) as a, fits.open(other) as b:
+        return all(a[plane].data.tobytes() == b[plane].data.tobytes() for plane in ("SCI", "WHT", "CTX"))
+
+
+def test_what_is_delivered_is_what_was_judged(finished):
+    """Product and flags, to the bit: final ones were made anew, with flags that nobody had judged.
+
+    In this visit the flags differed then in 0.5 % of the weights and, through the sky, in nearly all pixels.
+    """
+    folder, truth, _, _ = finished
+    results = folder / "results/jdemo1010"
+    judged = results / "jdemo1010_aposteriori"
+    assert same_pixels(results / "final/jdemo1010_drc.fits", judged / "jdemo1010_drc.fits")
+    masks = cr_masks.read_bundle(judged / "jdemo1010_drc_crmask.fits")
+    assert sum(mask.sum() for chips in masks.values() for mask in chips.values()) > 10_000
+    for root in truth.visit.rootnames:
+        for kind in ("flc", "flt"):
+            found = cr_masks.from_exposure(results / f"final/{root}_{kind}.fits")
+            assert cr_masks.same({root: found}, {root: masks[root]}), (root, kind)
+
+
+def test_it_is_so_for_whatever_is_promoted_and_where_products_do_not_stay(tmp_path):
+    """The default, which flags afresh, and one with its flags; products are drizzled once more where they are gone."""
+    simulate_visit(Visit(seed=11, n_exposures=2, chip_shape=(256, 512), n_stars=120, n_galaxies=5), tmp_path)
+    results = tmp_path / "results/jdemo1010"
+    for choose in ("apriori", "default"):
+        promotion = {"drizzlepac_numbers": False, "choose": choose}
+        workflow.write_config(tmp_path, candidates=["default", "apriori"], catalogs=[], promotion=promotion)
+        done = workflow.run(tmp_path, "results/jdemo1010/final/jdemo1010_drc.fits")
+        assert done.code == 0, done.tail
+        assert done.rules.count("candidate_product") == (2 if choose == "apriori" else 0)
+        judged, final = results / f"jdemo1010_{choose}/jdemo1010_drc.fits", results / "final/jdemo1010_drc.fits"
+        assert same_pixels(final, judged)
+        before = final.read_bytes()
+        final.unlink()
+        again = workflow.run(tmp_path, f"results/jdemo1010/final/{final.name}", "--config", "keep=final")
+        assert again.rules == ["final_product"], again.tail
+        assert same_pixels(final, judged)
+        assert final.read_bytes() == before
 
 
 def test_inputs_are_unchanged(finished):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
+from snakedriz.artefacts.verification import Verification
 from snakedriz.exposures.skeleton import science_extensions
 from snakedriz.files import whole
 
@@ -24,6 +25,29 @@ def read_bundle(path: str | Path) -> dict[str, dict[int, np.ndarray]]:
         for hdu in bundle[1:]:
             masks.setdefault(hdu.header["EXTNAME"].lower(), {})[int(hdu.header["EXTVER"])] = hdu.data.astype(bool)
     return masks
+
+
+def to_reuse(default: Sequence[str]) -> str | None:
+    """Return the CR masks that a candidate is drizzled with: the default's, or None to flag afresh.
+
+    Parameters
+    ----------
+    default : sequence of str
+        verification.json and CR masks of the default candidate; empty for the default itself.
+    """
+    if not default:
+        return None
+    verification, crmask = default
+    return crmask if Verification.read(verification).flags_trusted else None
+
+
+def same(first: Mapping[str, ChipMasks], second: Mapping[str, ChipMasks]) -> bool:
+    """Whether two bundles flag the same pixels."""
+    return first.keys() == second.keys() and all(
+        first[root].keys() == second[root].keys()
+        and all(np.array_equal(mask, second[root][version]) for version, mask in first[root].items())
+        for root in first
+    )
 
 
 def write_bundle(path: str | Path, masks: Mapping[str, ChipMasks]) -> None:

@@ -32,8 +32,8 @@ from snakedriz.fits_headers.rootnames import ExposureKey
 
 log = logging.getLogger(__name__)
 
-#: What steps are off when the CR flags of an earlier candidate are reused.
-REUSE = {"static": False, "median": False, "blot": False, "driz_cr": False, "driz_separate": True}
+#: What steps are off when CR flags are given. The static mask is no CR flag: it is made of the exposures every time.
+REUSE = {"median": False, "blot": False, "driz_cr": False}
 _WHOLE_NUMBERS = ("skyclip", "combine_nlow", "combine_nhigh", "combine_grow", "driz_cr_grow", "driz_cr_ctegrow")
 
 
@@ -45,14 +45,14 @@ class DrizzleOutput:
     ----------
     product : Path
         ``<name>_drc.fits`` or ``<name>_drz.fits``, with SCI, WHT, CTX.
-    crmask : Path
-        CR masks (see `cr_masks`).
+    crmask : Path or None
+        CR masks (see `cr_masks`), where they are wanted.
     singles : Path or None
         Bundle of the single drizzles (see `singles`), where they are wanted.
     """
 
     product: Path
-    crmask: Path
+    crmask: Path | None = None
     singles: Path | None = None
 
 
@@ -62,6 +62,7 @@ def drizzle(
     output: DrizzleOutput,
     *,
     reuse: str | Path | None = None,
+    judged: str | Path | None = None,
     cores: int = 1,
     temporary_directory: str | Path | None = None,
     log_file: IO[str] | None = None,
@@ -78,8 +79,10 @@ def drizzle(
     output : DrizzleOutput
         What to write.
     reuse : path, optional
-        CR masks of another candidate: take these flags, and skip static mask, median, blot and CR steps. Without,
-        cosmic rays are flagged afresh with this candidate's WCS.
+        CR masks: take these flags, and skip the steps that find them. Without, cosmic rays are flagged afresh with
+        this candidate's WCS.
+    judged : path, optional
+        CR masks that the run must end with: those that the candidate was judged with.
     cores : int
         Processes AstroDrizzle may use.
     temporary_directory : path, optional
@@ -92,7 +95,7 @@ def drizzle(
     Raises
     ------
     SnakedrizError
-        If AstroDrizzle fails or does not write what it should.
+        If AstroDrizzle fails or does not write what it should, or the flags are not those of `judged`.
     """
     stem = ExposureKey.parse(output.product.name).rootname
     with tempfile.TemporaryDirectory(prefix="snakedriz-", dir=temporary_directory) as name:
@@ -108,7 +111,13 @@ def drizzle(
                 _see(log_file),
             )
         masks = {exposure.rootname: cr_masks.from_exposure(scratch / exposure.name) for exposure in exposures}
-        cr_masks.write_bundle(output.crmask, masks)
+        if judged is not None and not cr_masks.same(masks, cr_masks.read_bundle(judged)):
+            raise SnakedrizError(
+                f"{output.product.name}: its CR flags are not those that the candidate was judged with, {judged}",
+                "something has changed since: delete the products and CR masks of the candidates and run again",
+            )
+        if output.crmask is not None:
+            cr_masks.write_bundle(output.crmask, masks)
         if output.singles is not None:
             singles.write(output.singles, exposures, scratch, masks)
         _finish_header(scratch / made[0], output.product.name, exposures, finish)
@@ -144,7 +153,7 @@ def _options(
         "in_memory": in_memory, "num_cores": processes, "runfile": "",
     }  # fmt: skip
     if reuse:
-        options |= REUSE
+        options |= {**REUSE, "driz_separate": not in_memory}  # without flags to find only the singles need that step
     elif exposures == 1:
         options |= {"median": False, "blot": False, "driz_cr": False}
     for keyword in _WHOLE_NUMBERS:

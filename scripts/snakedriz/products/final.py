@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +15,24 @@ from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.promotion import CandidateRow, Promotion
 from snakedriz.drizzle import cr_masks
 from snakedriz.errors import SnakedrizError
-from snakedriz.exposures import field, mdriztab, skeleton
+from snakedriz.exposures import field, skeleton
 from snakedriz.files import whole
 from snakedriz.fits_headers import wcsnames
 from snakedriz.fits_headers.rootnames import ExposureKey
 from snakedriz.promotion import data_used, error_summary
 from snakedriz.wcs import headerlets
 
+#: Cards of text, which name no file of the product.
+_WORDS = ("HISTORY", "COMMENT", "")
 
-def winner_bundle(promotion: Promotion, bundles: Iterable[str]) -> Path:
-    """Return the bundle of the promoted candidate, ``<asn>_<candidate>/<asn>_wcs.fits``, among those of all candidates.
+
+def of_winner(promotion: Promotion, paths: Iterable[str]) -> Path:
+    """Return the promoted candidate's file among those of all candidates, each in its folder ``<asn>_<candidate>/``.
 
     Raises
     ------
     SnakedrizError
-        If nothing was promoted, or the bundle is not among them.
+        If nothing was promoted, or the winner's file is not among them.
     """
     association, winner = promotion.association, promotion.winner
     if winner is None:
@@ -36,7 +40,7 @@ def winner_bundle(promotion: Promotion, bundles: Iterable[str]) -> Path:
             f"{association}: there is nothing to drizzle: {promotion.reason}",
             "see the checks of each candidate in promotion.json; `promotion: choose:` takes one all the same",
         )
-    by_candidate = {Path(path).parent.name.removeprefix(f"{association}_"): Path(path) for path in bundles}
+    by_candidate = {Path(path).parent.name.removeprefix(f"{association}_"): Path(path) for path in paths}
     if winner not in by_candidate:
         raise SnakedrizError(
             f"{association}: promotion.json names {winner}, which is not among the candidates {sorted(by_candidate)}",
@@ -95,7 +99,7 @@ class FinalInput:
     source : Path
         The input file.
     crmask : Path
-        CR masks of the final drizzle.
+        The winner's CR masks. FLC and FLT are the same pixels of the detector: those of one are those of the other.
     """
 
     key: ExposureKey
@@ -169,7 +173,7 @@ def _add_cards(header: fits.Header, promotion: Promotion) -> None:
 
 
 def product_finisher(promotion: Promotion, inventory: Inventory) -> Callable[[fits.HDUList], None]:
-    """Return what writes the promoted solution's facts into a product's headers."""
+    """Return what writes the promoted solution's facts into the headers of a candidate's product."""
 
     def finish(product: fits.HDUList) -> None:
         from astropy.wcs import WCS
@@ -181,7 +185,6 @@ def product_finisher(promotion: Promotion, inventory: Inventory) -> Callable[[fi
         primary["SDVERIFD"] = (promoted(promotion).verified, "snakedriz: verdict of the policy")
         primary["SDPOLICY"] = (promotion.policy, "snakedriz: promotion policy")
         primary["SDVERS"] = (inventory.software["snakedriz"], "snakedriz: version")
-        mdriztab.record(primary, inventory.drizzle)
         _add_cards(primary, promotion)
         wcsname = promotion.wcsname or ""
         science["WCSNAME"] = wcsname
@@ -190,3 +193,32 @@ def product_finisher(promotion: Promotion, inventory: Inventory) -> Callable[[fi
         science["S_REGION"] = sky_region(sky)
 
     return finish
+
+
+def deliver(judged: str | Path, path: str | Path, finish: Callable[[fits.HDUList], None]) -> None:
+    """Write the final product: the promoted candidate's product as it was judged, with the final headers.
+
+    Parameters
+    ----------
+    judged : path
+        The candidate's product.
+    path : path
+        The final product.
+    finish : callable
+        From `product_finisher`.
+    """
+    judged, path = Path(judged), Path(path)
+    with whole(path) as temporary:
+        shutil.copyfile(judged, temporary)
+        with fits.open(temporary, mode="update", memmap=True) as product:
+            rename(product, judged.name, path.name)
+            finish(product)
+
+
+def rename(product: fits.HDUList, old: str, new: str) -> None:
+    """Replace in a product's headers its file name, and what begins with it (``_wht``, ``_ctx``)."""
+    before, after = Path(old).stem, Path(new).stem
+    for hdu in product:
+        for card in hdu.header.cards:
+            if isinstance(card.value, str) and card.value.startswith(before) and card.keyword not in _WORDS:
+                hdu.header[card.keyword] = after + card.value[len(before) :]

@@ -173,8 +173,15 @@ class Plan:
         """Return the path of the product that a candidate is judged on, or of what is named like it (``_crmask``)."""
         return f"{self.folder(asn, candidate)}/{asn}_{PRODUCT_OF[self.judged_kind(asn)]}{what}.fits"
 
-    def flags_to_reuse(self, asn: str, candidate: str) -> list[str]:
-        """Return the default candidate's verdict, which says whether its CR flags can be trusted, and the flags."""
+    def of_candidates(self, asn: str, what: str = "") -> list[str]:
+        """Return the product of every candidate that may apply, or what is named like it (``_crmask``)."""
+        return [self.drizzled(asn, name, what) for name in self.candidates(asn) if self.may_apply(name)]
+
+    def flags_to_reuse(self, asn: str, candidate: str = "") -> list[str]:
+        """Return the default candidate's verdict, which says whether its CR flags can be trusted, and the flags.
+
+        Nothing for the default itself.
+        """
         if candidate == "default":
             return []
         return [f"{self.folder(asn, 'default')}/verification.json", self.drizzled(asn, "default", "_crmask")]
@@ -190,6 +197,12 @@ class Plan:
         if candidate == "default" or not self.may_apply(candidate):
             return []
         return [self.drizzled(asn, "default"), f"{self.folder(asn, 'default')}/verification.json"]
+
+    def geometry_to_compare(self, asn: str, candidate: str) -> list[str]:
+        """Return the bundles of headers of the default candidate and of another one."""
+        if candidate == "default" or not self.may_apply(candidate):
+            return []
+        return [f"{self.folder(asn, name)}/{asn}_wcs.fits" for name in ("default", candidate)]
 
     def drizzlepac_numbers(self, asn: str, candidate: str) -> str | list[str]:
         """Return what drizzlepac 3.11 would say, where that is wanted and the candidate may apply."""
@@ -316,9 +329,14 @@ class Plan:
         name = f"{self.out}/{asn}/final/{self.association(asn).product}"
         return [f"{name}_{PRODUCT_OF[kind]}.fits" for kind in self.kinds(asn)]
 
-    def final_crmask(self, asn: str, kind: str) -> str:
-        """Return the CR flags of the final product from exposures of a kind."""
-        return f"{self.out}/{asn}/masks/{self.association(asn).product}_{PRODUCT_OF[kind]}_crmask.fits"
+    def products_to_deliver(self, asn: str, product: str) -> list[str]:
+        """Return the candidates' products, of which one is the final product (drc, drz) as it was judged.
+
+        Nothing where candidates are not judged on that kind, or where their products do not stay: a decision that is
+        taken anew would drizzle all of them again, and not one.
+        """
+        judged = product == PRODUCT_OF[self.judged_kind(asn)]
+        return self.of_candidates(asn) if judged and self.keeps("candidates") else []
 
     def final_files(self, asn: str) -> list[str]:
         """Return everything in final/ that the manifest lists."""
