@@ -30,6 +30,8 @@ def test_trailer_tells_a_person_what_was_used_and_what_won(tmp_path):
     assert "    jdemo1a1q  not measurable  NOT used: EXPTIME is not set\n        warning: gyros" in text
     assert "    warning: no MDRIZTAB" in lines
     assert f"Candidate aposteriori: ok {solution.wcsname}" in lines
+    assert "    verdict: verified" in lines
+    assert "    expected error: 0.26 mas on the sky (68 %); its fit to GAIAeDR3, 48 stars, 48 held out in turn" in text
     assert f"  * fit {solution.chosen_fit.file}: ok, quality 1, " in text
     assert "    FAIL  focus: 0.5 z-score (limit -1 to 3 z-score)  why" in lines
     assert f"Promoted: aposteriori {promotion.wcsname}\n    {promotion.reason}" in text

@@ -10,7 +10,7 @@ from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.fit import FitSummary
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.metrics import Metrics
-from snakedriz.artefacts.promotion import CatalogFile, Promotion
+from snakedriz.artefacts.promotion import CandidateRow, CatalogFile, Promotion
 from snakedriz.artefacts.solution import Solution
 from snakedriz.files import whole
 
@@ -25,10 +25,12 @@ def write(
 ) -> None:
     """Write inputs, each candidate with its checks, the choice and the final files."""
     checks = {one.candidate: one.checks for one in metrics}
+    rows = {row.candidate: row for row in promotion.candidates}
     lines = [*_inputs(inventory), "", "Reference catalogues"]
     lines += [_catalog(one) for one in promotion.catalogs] or ["    none"]
     for solution in solutions:
-        lines += ["", *_candidate(solution), *(_check(check) for check in checks.get(solution.candidate, ()))]
+        lines += ["", *_candidate(solution), *_verdict(rows.get(solution.candidate))]
+        lines += [_check(check) for check in checks.get(solution.candidate, ())]
     lines += ["", f"Promoted: {promotion.winner} {promotion.wcsname or ''}".rstrip()]
     lines += [f"    {promotion.reason}", "", "Products"]
     lines += [f"    {name}" for name in sorted({Path(f).name for f in files})]
@@ -64,6 +66,14 @@ def _candidate(solution: Solution) -> Iterator[str]:
         yield _fit(fit)
         if fit.chosen:
             yield from (_check(check, "fit ") for check in fit.checks)
+
+
+def _verdict(row: CandidateRow | None) -> Iterator[str]:
+    if row is not None and row.verdict is not None:
+        yield f"    verdict: {row.verdict}"
+    if row is not None and row.expected_error is not None:
+        expected = row.expected_error
+        yield f"    expected error: {_value(expected.value_mas, 'mas')} on the sky (68 %); {expected.rests_on}"
 
 
 def _fit(fit: FitSummary) -> str:
