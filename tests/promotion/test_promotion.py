@@ -289,6 +289,13 @@ def test_a_failed_default_does_not_become_better_by_inheritance():
     assert (found.winner, found.verdict) == ("default", "not verified")
 
 
+def test_what_fails_as_the_default_does_gives_way_to_what_is_verified():
+    both = {"default": failed("default"), "apriori": failed("apriori", relative_geometry=geometry(0.001))}
+    found = outcome(options={"policy": "measured", "rank": ["apriori", "svm", "default"]}, svm=metrics("svm"), **both)
+    assert (found.winner, found.verified) == ("svm", True)
+    assert "apriori is not verified (registration 3.0 against 0.1" in found.reason
+
+
 def test_what_was_measured_to_be_good_is_not_replaced_by_what_was_not_measured():
     """By the document's verdict the fit passes; but it moves exposures by 3 px, and that could not be measured."""
     good = {"relative": "measured"}

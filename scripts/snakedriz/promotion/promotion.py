@@ -97,8 +97,11 @@ def _why_not(row: CandidateRow, default: CandidateRow | None, policy: Policy) ->
 def _first(
     rows: Mapping[str, CandidateRow], settings: configuration.PromotionSettings
 ) -> tuple[CandidateRow | None, list[str]]:
-    """Return the first of the rank that is verified or changes nothing, and why those before it are not promoted."""
-    said = []
+    """Return the first of the rank that is verified or changes nothing, and why those before it are not promoted.
+
+    What fails as the default does wins only where nothing else does.
+    """
+    said, failing = [], None
     for name in settings.rank:
         row = rows.get(name)
         if row is None:
@@ -107,11 +110,13 @@ def _first(
             said.append(f"{name} is {row.outcome.replace('_', ' ')} ({row.reason})")
         elif name in ("visit", "aposteriori") and row.fit_quality not in VALID_QUALITIES:
             said.append(f"{name} has no valid fit (quality {row.fit_quality})")
-        elif row.verified or row.verdict in verdict.CHANGES_NOTHING:
+        elif row.verified or row.verdict == "unmeasured, changes nothing":
             return row, said
         else:
+            if failing is None and row.verdict == "not verified, changes nothing":
+                failing = row
             said.append(f"{name} is not verified ({_why_not(row, rows.get('default'), settings.policy)})")
-    return None, said
+    return failing, said
 
 
 def _chosen(choose: str, rows: Mapping[str, CandidateRow]) -> CandidateRow:
