@@ -9,8 +9,8 @@ from snakedriz.verification.inheritance import inherit
 from snakedriz.verification.verification import POLICIES, verdict
 from snakedriz.wcs import relative_geometry
 
-UNCHANGED = relative_geometry.RelativeGeometry(0.002)
-CHANGED = relative_geometry.RelativeGeometry(0.2, ("jtest02q",))
+UNCHANGED = relative_geometry.GeometryChange(0.002)
+CHANGED = relative_geometry.GeometryChange(0.2, ("jtest02q",))
 EXAMPLE = Verification.read(EXAMPLES / "verification.json")
 
 
@@ -64,7 +64,7 @@ def test_what_was_measured_stays(passed):
     assert (found.verified, found.relative) == (own.verified, own.relative)
 
 
-@pytest.mark.parametrize("geometry", [CHANGED, relative_geometry.RelativeGeometry(np.inf, ("jtest02q",))])
+@pytest.mark.parametrize("geometry", [CHANGED, relative_geometry.GeometryChange(np.inf, ("jtest02q",))])
 def test_nothing_is_inherited_where_the_relative_geometry_changed(geometry):
     own = verification("apriori", registration=None)
     found = inherit(own, verification("default", registration=True), geometry)

@@ -62,11 +62,11 @@ def drizzle(
     output: DrizzleOutput,
     *,
     reuse: str | Path | None = None,
-    judged: str | Path | None = None,
     cores: int = 1,
     temporary_directory: str | Path | None = None,
     log_file: IO[str] | None = None,
     finish: Callable[[fits.HDUList], None] | None = None,
+    judged: str | Path | None = None,
 ) -> None:
     """Drizzle the exposures of one candidate.
 
@@ -81,8 +81,6 @@ def drizzle(
     reuse : path, optional
         CR masks: take these flags, and skip the steps that find them. Without, cosmic rays are flagged afresh with
         this candidate's WCS.
-    judged : path, optional
-        CR masks that the run must end with: those that the candidate was judged with.
     cores : int
         Processes AstroDrizzle may use.
     temporary_directory : path, optional
@@ -91,6 +89,8 @@ def drizzle(
         Where AstroDrizzle's output goes.
     finish : callable, optional
         Called with the product, open for update, before it gets its name.
+    judged : path, optional
+        CR masks that the run must end with: those that the candidate was judged with.
 
     Raises
     ------

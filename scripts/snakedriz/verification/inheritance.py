@@ -16,7 +16,7 @@ from snakedriz.wcs import relative_geometry
 _RELATIVE = ("registration", "psf_width")
 
 
-def inherit(own: Verification, default: Verification, geometry: relative_geometry.RelativeGeometry) -> Verification:
+def inherit(own: Verification, default: Verification, geometry: relative_geometry.GeometryChange) -> Verification:
     """Return a candidate's verification with its relative geometry, and with what it inherits of the default's.
 
     A check that the candidate's own pixels could not decide takes value, limit and outcome of the default's, where that
@@ -28,7 +28,7 @@ def inherit(own: Verification, default: Verification, geometry: relative_geometr
         Of a candidate other than the default.
     default : Verification
         Of the default candidate.
-    geometry : RelativeGeometry
+    geometry : GeometryChange
         The candidate's against the default's.
     """
     record = RelativeGeometry(

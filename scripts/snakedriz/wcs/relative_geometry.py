@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class RelativeGeometry:
+class GeometryChange:
     """How far the positions of a set have moved against each other.
 
     Attributes
@@ -50,7 +50,7 @@ class RelativeGeometry:
         return self.largest_px <= LIMIT_PX
 
 
-def compare(reference: Skeletons, other: Skeletons) -> RelativeGeometry:
+def compare(reference: Skeletons, other: Skeletons) -> GeometryChange:
     """Compare the relative geometry of the same exposures with two solutions.
 
     Parameters
@@ -69,20 +69,20 @@ def compare(reference: Skeletons, other: Skeletons) -> RelativeGeometry:
     part by 0.02 px each moves by 0.01 px from the middle.
     """
     if set(reference) != set(other) or not reference:
-        return RelativeGeometry(np.inf, tuple(sorted({key.rootname for key in set(reference) ^ set(other)})))
+        return GeometryChange(np.inf, tuple(sorted({key.rootname for key in set(reference) ^ set(other)})))
     roots, first, second = [], [], []
     for key in sorted(reference, key=str):
         before, after = _positions(reference[key]), _positions(other[key])
         if set(before) != set(after):
-            return RelativeGeometry(np.inf, (key.rootname,))
+            return GeometryChange(np.inf, (key.rootname,))
         for chip in sorted(before):
             first.append(before[chip])
             second.append(after[chip])
             roots += [key.rootname] * len(before[chip])
     displaced = _displacements(np.vstack(first), np.vstack(second), _pixel_size(reference))
     if not np.all(np.isfinite(displaced)):
-        return RelativeGeometry(np.inf, tuple(sorted(set(np.array(roots)[~np.isfinite(displaced).all(axis=1)]))))
-    return RelativeGeometry(_spread(displaced), _moved(displaced, np.array(roots)))
+        return GeometryChange(np.inf, tuple(sorted(set(np.array(roots)[~np.isfinite(displaced).all(axis=1)]))))
+    return GeometryChange(_spread(displaced), _moved(displaced, np.array(roots)))
 
 
 def _positions(skeleton: fits.HDUList) -> sky_positions.Points:
