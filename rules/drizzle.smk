@@ -31,6 +31,7 @@ rule candidate_product:
             "candidate_product", lambda w: PLAN.exposures(w.asn, KIND_OF[w.product])
         ),
     params:
+        detectors=PLAN.detectors,
         versions=PLAN.versions,
     message:
         "{wildcards.asn}: drizzle with the {wildcards.candidate} WCS"

@@ -47,7 +47,7 @@ def quality(product: Path, truth: Truth) -> dict[str, float] | None:
         return None
     summary = measure_offsets(product, truth).meta["summary"]
     image, covered, _ = frames.read_product(product)
-    _, places = frame_stars.find(image, covered, numbers())
+    places = frame_stars.find(image, covered, numbers()).places
     widths = frame_stars.widths(frame_stars.cut(image, *places[:200].T))
     return {
         "offset_mas": float(summary["median_radial_mas"]), "width_px": float(np.nanmedian(widths)),

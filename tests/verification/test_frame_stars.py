@@ -45,5 +45,5 @@ def test_flagged_sources_come_last_and_chips_are_told_apart(tmp_path):
 
 def test_nothing_is_found_on_nothing():
     blank = np.zeros((60, 60), np.float32)
-    positions, places = frame_stars.find(blank, blank == 0, SETTINGS)
-    assert (positions.shape, places.shape) == ((0, 2), (0, 2))
+    found = frame_stars.find(blank, blank == 0, SETTINGS)
+    assert (found.positions.shape, found.places.shape, found.narrow.shape) == ((0, 2), (0, 2), (0, 2))

@@ -7,7 +7,7 @@ import pytest
 from helpers.drizzled import SCALE, Scene, numbers, read
 from snakedriz import statistics
 from snakedriz.artefacts.verification import Registration
-from snakedriz.verification import frame_stars, registration
+from snakedriz.verification import frame_stars, registration, trends
 from snakedriz.verification import frames as frames_
 
 SETTINGS = numbers()
@@ -178,10 +178,10 @@ def test_a_shift_that_is_hardly_known_verifies_nothing():
 def test_few_stars_widen_the_error():
     rng = np.random.default_rng(1)
     positions, difference = rng.uniform(0, 100, (3, 2)), np.array([[0.0, 0.0], [0.02, 0.02], [0.04, 0.04]])
-    found = registration.trend(positions, difference, False)
+    found = trends.trend(positions, difference, False)
     assert found.error[0] == pytest.approx(0.02 / np.sqrt(3))
     # Student's t with 2 degrees of freedom: 1.32 at 68.27 %, 4.30 at 95 %, 19.2 at 99.73 %
-    shift = registration._shift(found.shift, found.error, found.freedom, 0.0)
+    shift = trends.measured_shift(found.shift, found.error, found.freedom, 0.0)
     assert shift.dx_err == pytest.approx(1.321 * found.error[0], rel=1e-3)
     assert shift.dx_err95 == pytest.approx(4.303 * found.error[0], rel=1e-3)
     assert statistics.factor(2.0, 2) == pytest.approx(4.527, rel=1e-3)

@@ -169,10 +169,31 @@ class ExposureRegistration(ShiftInMas, LinearTerms, MeasuredShift, ExposureMatch
     """Shift, rotation and scale of one exposure against the others."""
 
 
+class PairMatch(Record):
+    """Two exposures that overlap by their footprints, and how they were compared."""
+
+    exposures: Annotated[Sequence[str], Field(min_length=2, max_length=2)] = Field(description="rootnames")
+    overlap: Real = Field(description="pixels in common, share of the smaller one's")
+    measured: Switch = Field(description="false: nothing is known of them, which is no agreement")
+    method: Literal["sources", "correlation", "combined", "unmeasurable"] = Field(
+        description="combined: correlated where one is part of what the other was compared with; that row has the shift"
+    )
+    nmatches: Count = Field(description="sources, or patches of the correlation")
+    significance: Number = Field(description="normal deviate, or height of the correlation over that of other tiles")
+    field: Number = Field(description="rms displacement by rotation and scale, px")
+    field_err: Number = Field(description="68.3 %")
+    reason: str = Field(description="why it was not measured; empty where it was")
+
+
+class PairRegistration(MeasuredShift, PairMatch):
+    """Shift of the first of two exposures against the second."""
+
+
 class Registration(Record):
     """Shifts of all exposures against each other."""
 
     exposures: Sequence[ExposureRegistration]
+    pairs: Sequence[PairRegistration] = Field(default=(), description="every two that overlap by their footprints")
     scale_arcsec: Real = Field(description="size of a drizzled px")
 
 

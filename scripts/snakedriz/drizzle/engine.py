@@ -62,6 +62,7 @@ def drizzle(
     output: DrizzleOutput,
     *,
     reuse: str | Path | None = None,
+    fixed_bits: int = 0,
     cores: int = 1,
     temporary_directory: str | Path | None = None,
     log_file: IO[str] | None = None,
@@ -81,6 +82,8 @@ def drizzle(
     reuse : path, optional
         CR masks: take these flags, and skip the steps that find them. Without, cosmic rays are flagged afresh with
         this candidate's WCS.
+    fixed_bits : int
+        Bits of DQ that a pixel of the detector has in every exposure, for the single drizzles.
     cores : int
         Processes AstroDrizzle may use.
     temporary_directory : path, optional
@@ -119,7 +122,7 @@ def drizzle(
         if output.crmask is not None:
             cr_masks.write_bundle(output.crmask, masks)
         if output.singles is not None:
-            singles.write(output.singles, exposures, scratch, masks)
+            singles.write(output.singles, exposures, scratch, masks, fixed_bits)
         _finish_header(scratch / made[0], output.product.name, exposures, finish)
         with whole(output.product) as temporary:
             shutil.move(scratch / made[0], temporary)

@@ -18,7 +18,7 @@ from snakedriz.artefacts.comparison import ComparedProduct, Comparison, ProductO
 from snakedriz.errors import NotApplicable, SnakedrizError
 from snakedriz.report.drizzled_product import DrizzledProduct, read
 from snakedriz.statistics import factor
-from snakedriz.verification import frame_stars, registration
+from snakedriz.verification import frame_stars, trends
 from snakedriz.verification.frames import Image, Mask
 
 Array = NDArray[np.float64]
@@ -80,7 +80,8 @@ def _overlap(first: DrizzledProduct, second: DrizzledProduct) -> None:
 
 
 def _sources(product: DrizzledProduct, plane: WCS, numbers: Mapping[str, Any]) -> _Sources:
-    xy, places = frame_stars.find(product.image, product.deep, numbers["verification"])
+    found = frame_stars.find(product.image, product.deep, numbers["verification"])
+    xy, places = found.positions, found.places
     x, y = places.T
     light = frame_stars.cut(product.image, x, y)[:, 4:7, 4:7].sum(axis=(1, 2)) if len(x) else np.empty(0)
     uv = np.asarray(plane.wcs_world2pix(product.sky(xy), 0), dtype=float) if len(x) else np.empty((0, 2))
@@ -124,7 +125,7 @@ def _offset(
     pixel phases.
     """
     floor = float(numbers["verification"]["registration"]["floor_px"])
-    trend = registration.trend(one.uv[match.ref], two.uv[match.image] - one.uv[match.ref], len(match) >= _ROTATED)
+    trend = trends.trend(one.uv[match.ref], two.uv[match.image] - one.uv[match.ref], len(match) >= _ROTATED)
     error = np.hypot(factor(1.0, float(trend.freedom)) * trend.error, floor) * scale * 1000.0
     east, north = trend.shift * scale * 1000.0
     return ProductOffset(

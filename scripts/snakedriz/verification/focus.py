@@ -77,12 +77,14 @@ def measure(frames: Frames, settings: Mapping[str, Any]) -> Focus:
     # What the filter mixes with the edge of a single is no measure of sharpness.
     mask = ~eroded((depth == depth.max()) & frames.covered, round(3 * sigma))
     for single in frames.singles:
-        mask |= saturated(single.image, single.exptime, float(settings["full_well"]), growth)
+        mask |= frames.of(single, saturated(single.image, single.exptime, float(settings["full_well"]), growth))
     total = sum(single.exptime for single in frames.singles)
     singles = [
-        SingleFocusIndex(rootname=one.rootname, **dict(_entry(one.response, one.image, mask, one.exptime)))
+        SingleFocusIndex(
+            rootname=one.rootname, **dict(_entry(one.response, one.image, frames.on(one, mask), one.exptime))
+        )
         for one in frames.singles
-    ]
+    ]  # fmt: skip
     product = _entry(frames.response, frames.product, mask, total)
     return Focus(formulas=FORMULAS, sigma_px=sigma, singles=singles, product=product)
 

@@ -15,18 +15,32 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from snakedriz.drizzle.singles import CHIP_SHIFT, COVERED, CR_TOUCHED
-from snakedriz.verification.sampled_regions import CELL, MOST, SampledRegions, choose
+from snakedriz.drizzle.singles import CHIP_BITS, CHIP_SHIFT, COVERED, CR_TOUCHED, FIXED
+from snakedriz.verification.sampled_regions import (
+    BLOCK,
+    CELL,
+    MOST,
+    SampledRegions,
+    choose,
+    footprint,
+    looked_at,
+    shared,
+    source_blocks,
+)
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Array = NDArray[np.float64]
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+_A = TypeVar("_A", bound=np.generic)
+#: Exposures that have less than this part of the smaller one's pixels in common do not count as overlapping.
+LEAST_OVERLAP = 0.01
 
 
 @dataclass
 class SingleDrizzle:
-    """The single drizzle of one exposure; images and masks of shape (ny, nx)."""
+    """The single drizzle of one exposure; images and masks of shape (ny, nx), on the tiles that it has data in."""
 
     rootname: str
     exptime: float  # s
@@ -43,11 +57,16 @@ class SingleDrizzle:
     #: can be, and without holes that a filter would see as edges. Flagged pixels below `others` stay: where a displaced
     #: exposure lacks a star of the others, it must not be given one.
     response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    #: Where a pixel that is flagged as bad in every exposure of the detector (hot, trap, ...) contributed.
+    fixed: Mask = field(default_factory=lambda: np.empty((0, 0), bool))
+    regions: SampledRegions = field(default_factory=lambda: SampledRegions((0, 0)))  # its tiles
+    #: Where the detector's pixels lie, shape (chips, 2, n, n), as the bundle has it (`singles`); empty if it has not.
+    detector: Array = field(default_factory=lambda: np.empty((0, 2, 0, 0)))
 
 
 @dataclass
 class Frames:
-    """Product and singles of one candidate on one pixel grid: the whole frame, or the mosaic of its tiles."""
+    """Product and singles of one candidate on one pixel grid: the whole frame, or tiles of it."""
 
     product: Image  # shape (ny, nx), electrons/s; 0 where not covered
     covered: Mask  # where the product has weight
@@ -56,6 +75,27 @@ class Frames:
     response: Image = field(default_factory=lambda: np.empty((0, 0), np.float32))  # `source_response` of the product
     regions: SampledRegions = field(default_factory=lambda: SampledRegions((0, 0)))  # what part the images show
     threads: int = 1  # that work on the exposures; the result does not depend on it
+    #: Samples of the whole frame that exposures have in common, shape (n, n), where the images show tiles only.
+    shared: Array = field(default_factory=lambda: np.empty((0, 0)))
+
+    def overlaps(self) -> Array:
+        """Share of each exposure's pixels (rows) that it has in common with each other (columns), in the whole frame.
+
+        0 where it is less than `LEAST_OVERLAP` for both.
+        """
+        common = self.shared
+        if len(common) != len(self.singles):
+            common = shared([footprint(single.covered) for single in self.singles])
+        share = common / np.maximum(np.diag(common)[:, None], 1.0)
+        return np.asarray(np.where(np.maximum(share, share.T) >= LEAST_OVERLAP, share, 0.0), dtype=float)
+
+    def on(self, single: SingleDrizzle, image: NDArray[_A]) -> NDArray[_A]:
+        """Lay out an image of the frame, as the product is, on the tiles of an exposure."""
+        return self.regions.onto(image, single.regions)
+
+    def of(self, single: SingleDrizzle, image: NDArray[_A]) -> NDArray[_A]:
+        """Lay out an image of an exposure, as the product is: 0 where it has no data."""
+        return single.regions.onto(image, self.regions)
 
     def each(self, function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
         """Apply a function to exposures, in as many threads as there are, and return the results in order."""
@@ -69,7 +109,7 @@ class Frames:
         """Number of exposures that cover each pixel."""
         depth = np.zeros(self.product.shape, dtype=np.uint8)
         for single in self.singles:
-            depth += single.covered
+            depth += self.of(single, single.covered)
         return depth
 
 
@@ -134,22 +174,20 @@ def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
     """
     with fits.open(singles, memmap=True) as hdul:
         versions = sorted(h.header["EXTVER"] for h in hdul[1:] if h.name == "SCI")
-        # Of many exposures, those that say where the stars are: four are enough.
-        few = versions[:: -(-len(versions) // 4)]
         data = [(hdul["SCI", v].data, hdul["MASK", v].data) for v in versions]
+        grid = {h.header["EXTVER"]: h.data for h in hdul[1:] if h.name == "DETECTOR"}
         shape = data[0][0].shape
-        part = SampledRegions(shape)
-        found = Frames(np.empty((0, 0), np.float32), np.empty((0, 0), bool), threads=threads)
+        found = Frames(
+            np.empty((0, 0), np.float32), np.empty((0, 0), bool), regions=SampledRegions(shape), threads=threads
+        )
+        footprints = [np.zeros((1, 1), bool)] * len(versions)
         if shape[0] * shape[1] > MOST * CELL**2:
+            footprints = [footprint(mask) & COVERED > 0 for _, mask in data]
+            found.shared = shared(footprints)
+            found.regions = _tiles(hdul, versions, footprints, found)
 
-            def whole(version: int) -> tuple[Image, Mask]:
-                image = hdul["SCI", version].data.astype(np.float32)
-                image[~np.isfinite(image)] = 0
-                return image, (hdul["MASK", version].data & COVERED) > 0
-
-            part = choose(shape, *zip(*found.each(whole, few), strict=True))
-
-        def one(version: int) -> SingleDrizzle:
+        def one(version: int, covered: Mask) -> SingleDrizzle:
+            part = found.regions.where(covered)
             header, mask = hdul["SCI", version].header, part.cut(hdul["MASK", version].data)
             image = part.cut(hdul["SCI", version].data).astype(np.float32, copy=False)
             has = ((mask & COVERED) > 0) & np.isfinite(image)
@@ -157,15 +195,52 @@ def read(product: str | Path, singles: str | Path, threads: int = 1) -> Frames:
             part.close_seams(has)
             return SingleDrizzle(
                 str(header["ROOTNAME"]), float(header["EXPTIME"]), image, has, (mask & CR_TOUCHED) > 0,
-                (mask >> CHIP_SHIFT).astype(np.uint8), int(header["CRFLAGS"]), int(header["NPIXELS"]),
+                ((mask >> CHIP_SHIFT) & CHIP_BITS).astype(np.uint8), int(header["CRFLAGS"]), int(header["NPIXELS"]),
+                fixed=(mask & FIXED) > 0, regions=part,
+                detector=np.array(grid[version], dtype=float) if version in grid else np.empty((0, 2, 0, 0)),
             )  # fmt: skip
 
-        found.singles = found.each(one, versions)
+        found.singles = found.each(lambda given: one(*given), list(zip(versions, footprints, strict=True)))
         del data
-    found.regions = part
-    found.product, found.covered, found.scale = read_product(product, part)
-    part.close_seams(found.covered)
+    found.product, found.covered, found.scale = read_product(product, found.regions)
+    found.regions.close_seams(found.covered)
     return found
+
+
+def _tiles(hdul: fits.HDUList, versions: Sequence[int], footprints: Sequence[Mask], found: Frames) -> SampledRegions:
+    """Choose the tiles of a large frame: for every two exposures that overlap, those where both show sources."""
+
+    def blocks(index: int) -> NDArray[np.uint8]:
+        out = np.zeros([size // BLOCK for size in found.regions.shape], dtype=np.uint8)
+        y, x = np.nonzero(footprints[index])
+        # Of a mosaic an exposure has a part: only that is read.
+        first, last = (y.min(), x.min()), (min(y.max() + 1, out.shape[0]), min(x.max() + 1, out.shape[1]))
+        part = tuple(slice(a * BLOCK, b * BLOCK) for a, b in zip(first, last, strict=True))
+        mask = hdul["MASK", versions[index]].data[part]
+        image = hdul["SCI", versions[index]].data[part].astype(np.float32)
+        image[~np.isfinite(image) | (mask & FIXED > 0)] = 0
+        out[first[0] : last[0], first[1] : last[1]] = source_blocks(image, mask & COVERED > 0)
+        return out
+
+    some = looked_at(footprints)
+    sources = dict(zip(some, found.each(blocks, some), strict=True))
+    share = found.shared / np.maximum(np.diag(found.shared)[:, None], 1.0)
+    overlap = np.triu(np.maximum(share, share.T) >= LEAST_OVERLAP, 1)
+    pairs = [(int(i), int(j)) for i, j in np.argwhere(overlap)]
+    apart = np.flatnonzero(~(overlap | overlap.T).any(axis=1))
+    return choose(found.regions.shape, footprints, sources, [*pairs, *((int(i), int(i)) for i in apart)])
+
+
+def others_of(singles: Sequence[SingleDrizzle], index: int) -> list[int]:
+    """Which others an exposure is compared with (`of_others`), best first; those that overlap it, if any do."""
+    own, part = singles[index].covered[::8, ::8], singles[index].regions
+    rank = []
+    for i, single in enumerate(singles):
+        if i != index:
+            common = float(np.count_nonzero(own & single.regions.onto(single.covered, part)[::8, ::8]))
+            rank.append((-common * single.exptime, i))
+    best = sorted(rank)[:3]
+    return [i for value, i in best if value < 0] or [i for _, i in best]
 
 
 def of_others(singles: Sequence[SingleDrizzle], index: int) -> tuple[Image, Mask]:
@@ -178,21 +253,19 @@ def of_others(singles: Sequence[SingleDrizzle], index: int) -> tuple[Image, Mask
     Returns
     -------
     (ndarray of float32, ndarray of bool)
-        The combination (electrons/s, 0 elsewhere) and where at least one of them covers. Where only one does, its
-        cosmic rays are still in it.
+        The combination (electrons/s, 0 elsewhere), on the exposure's tiles, and where at least one of them covers.
+        Where only one does, its cosmic rays are still in it.
     """
-    own = singles[index].covered[::8, ::8]
-    rank = sorted(
-        (-float(np.count_nonzero(own & single.covered[::8, ::8])) * single.exptime, i)
-        for i, single in enumerate(singles)
-        if i != index
-    )
-    others = [singles[i] for _, i in rank[:3]]
+    part = singles[index].regions
+    others = [
+        (singles[i].regions.onto(singles[i].image, part), singles[i].regions.onto(singles[i].covered, part))
+        for i in others_of(singles, index)
+    ]
     if not others:
         return np.zeros_like(singles[index].image), np.zeros_like(singles[index].covered)
     if len(others) == 1:
-        return others[0].image, others[0].covered
-    images = [np.where(single.covered, single.image, np.float32(np.nan)) for single in others]
+        return others[0]
+    images = [np.where(covered, image, np.float32(np.nan)) for image, covered in others]
     lowest = np.fmin(images[0], images[1])
     if len(images) == 3:
         a, b, c = images

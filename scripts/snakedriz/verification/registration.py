@@ -2,101 +2,42 @@
 
 Sources are found in every single drizzle by itself and matched between exposures: the product, in which a displaced
 exposure would be compared with itself, has no part in it. Where sources are too few or too broad, the images
-themselves are correlated with the combination of the others.
+themselves are correlated with the combination of the others. Every two exposures that overlap are looked at (`pairs`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from snakedriz.alignment import matching
 from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.verification import (
     ChipRegistration,
     ExposureRegistration,
     LinearTerms,
     MeasuredShift,
+    PairRegistration,
     Registration,
     ShiftInMas,
 )
 from snakedriz.statistics import factor
 from snakedriz.verification import correlation
+from snakedriz.verification import pairs as pairs_
 from snakedriz.verification.frame_stars import FrameStars
 from snakedriz.verification.frames import Frames
+from snakedriz.verification.pairs import NO_SHIFT, Matched, Matches
+from snakedriz.verification.trends import LEAST_LINEAR, measured_shift, trend
 
 Array = NDArray[np.float64]
-#: An exposure that shares less than this part of its pixels with others is not compared with them.
-LEAST_OVERLAP = 0.01
-_LEAST_LINEAR = 8  # sources for rotation and scale along with the shift: twice the unknowns
 #: Standard error of the median of n values over that of their mean (Gaussian; 1.2533 for many).
 _OF_MEDIAN = (1.0, 1.0, 1.0, 1.160, 1.092, 1.197, 1.135, 1.214)
+_HIDE = 4  # px around a cluster of hot pixels: what the filters of a correlation spread
 _MOST_PARTNERS = 7  # exposures that one is compared with: those it overlaps best for longest
-
-
-@dataclass(frozen=True)
-class Trend:
-    """Mean shift of a list of differences, with the linear trend (one rotation, one scale) about its middle."""
-
-    shift: Array  # x, y, px
-    error: Array  # standard error of the shift, without systematics
-    freedom: int  # degrees of freedom of the error
-    rotation: float  # rad; 0 where it was not fitted
-    scale: float  # 1 where it was not fitted
-    slope_error: float  # standard error of rotation (rad) and of scale; NaN where they were not fitted
-    radius: float  # root mean square distance of the sources from their middle, px
-    middle: Array  # of the sources: x, y, px
-    used: NDArray[np.bool_]  # rows that were not clipped
-
-    def at(self, positions: Array) -> Array:
-        """Return the shift at positions (n, 2), px."""
-        x, y = (positions - self.middle).T
-        p, q = self.scale - 1.0, self.rotation
-        return np.asarray(self.shift + np.column_stack([p * x - q * y, p * y + q * x]))
-
-
-def trend(positions: Array, difference: Array, linear: bool) -> Trend:
-    """Fit differences (n, 2) at positions (n, 2); rows more than 3.5 robust standard deviations off are clipped."""
-    used = np.ones(len(difference), dtype=bool)
-    for _ in range(20):
-        middle = np.median(difference[used], axis=0) if not linear else difference[used].mean(axis=0)
-        offset = positions - positions[used].mean(axis=0)
-        u, d = offset[used], (difference - middle)[used]
-        square = float((u**2).sum())
-        p = q = 0.0
-        if linear and square > 0:
-            p = float((u * d).sum()) / square
-            q = float((u[:, 0] * d[:, 1] - u[:, 1] * d[:, 0]).sum()) / square
-        x, y = offset.T
-        residual = difference - middle - np.column_stack([p * x - q * y, p * y + q * x])
-        distance = np.abs(residual - np.median(residual[used], axis=0))
-        now = (distance < 3.5 * (1.4826 * np.median(distance[used], axis=0) + 1e-3)).all(axis=1)
-        if now.sum() < (_LEAST_LINEAR if linear else 3) or (now == used).all():
-            break
-        used = now
-    n = int(used.sum())
-    freedom = max(n - 2 if linear else n - 1, 1)
-    variance = ((residual[used] - residual[used].mean(axis=0)) ** 2).sum(axis=0) / freedom
-    slope_error = float(np.sqrt(variance.mean() / square)) if linear and square > 0 else float("nan")
-    return Trend(
-        difference[used].mean(axis=0), np.sqrt(variance / n), freedom, q, 1.0 + p, slope_error,
-        float(np.sqrt(square / n)), positions[used].mean(axis=0), used,
-    )  # fmt: skip
-
-
-def _shift(shift: Array, error: Array, freedom: float, floor: float) -> MeasuredShift:
-    """Return a shift with its 68 % and 95 % half-widths, the systematic floor (1 sigma, px) in quadrature."""
-    widths, widths95 = (np.hypot(factor(sigmas, freedom) * error, sigmas * floor) for sigmas in (1.0, 1.959964))
-    return MeasuredShift(
-        dx=shift[0], dy=shift[1], dx_err=widths[0], dy_err=widths[1], dx_err95=widths95[0], dy_err95=widths95[1],
-        freedom=float(freedom),
-    )  # fmt: skip
 
 
 def _in_mas(shift: MeasuredShift, scale: float) -> ShiftInMas:
@@ -104,17 +45,21 @@ def _in_mas(shift: MeasuredShift, scale: float) -> ShiftInMas:
     return ShiftInMas(**{f"{name}_mas": None if x is None else x * scale * 1e3 for name, x in lengths.items()})
 
 
-def displacement(row: ExposureRegistration | ChipRegistration) -> tuple[float, float] | None:
-    """Return the total displacement of an exposure or chip and half of its 2-sigma error, px; None if not measured.
+def displacement(
+    row: ExposureRegistration | ChipRegistration | PairRegistration, sigmas: float = 2.0
+) -> tuple[float, float] | None:
+    """Return the total displacement of an exposure, a chip or a pair, and half of its 2-sigma error, px.
 
-    The mean shift, and what rotation and scale add, in quadrature.
+    The mean shift, and what rotation and scale add, in quadrature; None if not measured. With another number of
+    `sigmas` the part of that error which one sigma is of them.
     """
     if row.dx is None or row.dy is None or row.dx_err is None or row.dy_err is None or row.freedom is None:
         return None
-    field, field_err = (row.field, row.field_err) if isinstance(row, ExposureRegistration) else (None, None)
+    field, field_err = (None, None) if isinstance(row, ChipRegistration) else (row.field, row.field_err)
     error = math.hypot(row.dx_err, row.dy_err, field_err or 0.0)
     return (
-        math.hypot(row.dx, row.dy, field or 0.0), error * factor(2.0, row.freedom) / factor(1.0, row.freedom) / 2.0
+        math.hypot(row.dx, row.dy, field or 0.0),
+        error * factor(sigmas, row.freedom) / factor(1.0, row.freedom) / sigmas,
     )  # fmt: skip
 
 
@@ -127,85 +72,46 @@ def displacements(exposure: ExposureRegistration) -> Iterator[tuple[float, float
             yield (*found, name)
 
 
-def _overlaps(frames: Frames) -> NDArray[np.float64]:
-    """Share of each exposure's pixels (rows) that it has in common with each other (columns)."""
-    # One pixel in 64 is enough.
-    sample = np.array([single.covered[::8, ::8].ravel() for single in frames.singles], dtype=np.float32)
-    shared = sample @ sample.T
-    return np.asarray(shared / np.maximum(np.diag(shared)[:, None], 1.0), dtype=float)
-
-
-def _partners(frames: Frames) -> list[list[int]]:
-    """For every exposure the others that it is compared with, in the order of the exposures."""
-    share = _overlaps(frames)
+def _partners(frames: Frames, matches: Matches) -> list[list[int]]:
+    """For every exposure the others that it is compared with, in their order: rather those that it matches."""
+    share = frames.overlaps()
     chosen = []
     for index in range(len(frames.singles)):
         rank = sorted(
-            (-share[index, other] * single.exptime, other)
+            (not len(matches[index, other].own), -share[index, other] * single.exptime, other)
             for other, single in enumerate(frames.singles)
-            if other != index and share[index, other] >= LEAST_OVERLAP
+            if other != index and share[index, other] > 0
         )
-        chosen.append(sorted(other for _, other in rank[:_MOST_PARTNERS]))
+        chosen.append(sorted(other for _, _, other in rank[:_MOST_PARTNERS]))
     return chosen
 
 
-def _match(own: Array, other: Array, options: Mapping[str, Any]) -> matching.Match:
-    return matching.match(
-        own, other, searchrad=float(options["search_px"]), tolerance=2.0, min_tolerance=0.5,
-        max_false_alarm=float(options["max_false_alarm"]),
-    )  # fmt: skip
-
-
-def _matches(
-    lists: Sequence[FrameStars], partners: Sequence[Sequence[int]], options: Mapping[str, Any], frames: Frames
-) -> Matches:
-    """Match the sources of every pair of exposures that is compared, from the one to the other and back."""
-    pairs = [(i, j) for i, j in combinations(range(len(lists)), 2) if j in partners[i] or i in partners[j]]
-    found = frames.each(lambda pair: _match(lists[pair[0]].positions, lists[pair[1]].positions, options), pairs)
-    both: Matches = {}
-    for (i, j), match in zip(pairs, found, strict=True):
-        both[i, j] = Pairs(match.image, match.ref, match.significance)
-        both[j, i] = Pairs(match.ref, match.image, match.significance)
-    return both
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Matched sources: indices into an exposure's own list and the other's, and the significance of the match."""
-
-    own: NDArray[np.intp]
-    other: NDArray[np.intp]
-    significance: float
-
-
-Matches = dict[tuple[int, int], Pairs]
-
-
 def _differences(
-    positions: Array, found: Sequence[tuple[Pairs, Array]], options: Mapping[str, Any]
-) -> tuple[Array, float]:
-    """Position of each source less that in the other exposures, NaN where none has it; and the largest significance.
+    positions: Array, found: Sequence[tuple[Matched, Array]], options: Mapping[str, Any]
+) -> tuple[Array, float, int]:
+    """Position of each source less that in the other exposures, NaN where none has it.
 
     Shift and rotation are the median over the exposures of those against each: one displaced exposure among the
     others does not move them. Sources add what they differ by from those, averaged. `positions`, shape (n, 2), are an
-    exposure's own, `found` its pairs with each of the others and the others' positions.
+    exposure's own, `found` its matches with each of the others and the others' positions. Also returned are the largest
+    significance, and how many exposures had enough sources.
     """
     least = int(options["least_stars"])
     trends, total, number, significance = [], np.zeros(positions.shape), np.zeros(len(positions)), 0.0
-    for pairs, theirs in found:
-        if len(pairs.own) < least:
+    for matched, theirs in found:
+        if len(matched.own) < least:
             continue
-        difference = positions[pairs.own] - theirs[pairs.other]
-        found_trend = trend(positions[pairs.own], difference, len(difference) >= _LEAST_LINEAR)
+        difference = positions[matched.own] - theirs[matched.other]
+        found_trend = trend(positions[matched.own], difference, len(difference) >= LEAST_LINEAR)
         trends.append(found_trend.at(positions))
-        total[pairs.own] += difference - trends[-1][pairs.own]
-        number[pairs.own] += 1
-        significance = max(significance, pairs.significance)
+        total[matched.own] += difference - trends[-1][matched.own]
+        number[matched.own] += 1
+        significance = max(significance, matched.significance)
     out = np.full(positions.shape, np.nan)
     if trends:
         known = number > 0
         out[known] = np.median(trends, axis=0)[known] + total[known] / number[known, None]
-    return out, significance
+    return out, significance, len(trends)
 
 
 def _by_sources(
@@ -214,16 +120,16 @@ def _by_sources(
 ) -> ExposureRegistration | None:  # fmt: skip
     """Shift from matched sources, None where there are too few of them."""
     own = lists[index]
-    pairs = [(matches[index, other], lists[other].positions) for other in partners]
-    difference, significance = _differences(own.positions, pairs, options)
+    found_in = [(matches[index, other], lists[other].positions) for other in partners]
+    difference, significance, others = _differences(own.positions, found_in, options)
     rows, flagged_share = _rows(own, difference, options)
     if len(rows) < int(options["least_stars"]):
         return None
-    found = trend(own.positions[rows], difference[rows], len(rows) >= _LEAST_LINEAR)
+    found = trend(own.positions[rows], difference[rows], len(rows) >= LEAST_LINEAR)
     n = int(found.used.sum())
     if n < int(options["least_stars"]):
         return None
-    shift = _shift(found.shift, _OF_MEDIAN[len(partners)] * found.error, found.freedom, float(options["floor_px"]))
+    shift = measured_shift(found.shift, _OF_MEDIAN[others] * found.error, found.freedom, float(options["floor_px"]))
     linear = np.isfinite(found.slope_error)
     spread = factor(1.0, found.freedom) * found.slope_error
     return ExposureRegistration(
@@ -234,25 +140,18 @@ def _by_sources(
         scale=found.scale if linear else None, scale_err=float(spread) if linear else None,
         field=float(np.hypot(found.rotation, found.scale - 1.0)) * found.radius if linear else 0.0,
         field_err=float(spread) * found.radius * np.sqrt(2.0) if linear else 0.0,
-        chips=_by_chip(own, [lists[other] for other in partners], options, frames.scale),
+        chips=_by_chip(own, [(matches[index, other], lists[other]) for other in partners], options, frames.scale),
     )  # fmt: skip
 
 
 def _rows(own: FrameStars, difference: Array, options: Mapping[str, Any]) -> tuple[NDArray[np.intp], float]:
-    """Return the sources to use, and the share of the matched ones that the CR step flagged.
-
-    A ray beside a star pulls its centroid; but where the CR step took the stars themselves, they are what counts.
-    """
+    """Return the sources to use, and the share of the matched ones that the CR step flagged."""
     rows = np.flatnonzero(np.isfinite(difference[:, 0]))
-    if not len(rows):
-        return rows, 0.0
-    clean = rows[~own.touched[rows]]
-    share = float(own.touched[rows].mean())
-    return (clean if len(clean) >= max(int(options["least_stars"]), 0.5 * len(rows)) else rows), share
+    return pairs_.usable(rows, own.touched[rows], options)
 
 
 def _by_chip(
-    own: FrameStars, others: Sequence[FrameStars], options: Mapping[str, Any], scale: float
+    own: FrameStars, others: Sequence[tuple[Matched, FrameStars]], options: Mapping[str, Any], scale: float
 ) -> list[ChipRegistration]:
     """Shift of each chip where the exposure has several: a chip can be off by itself (a stale WCS).
 
@@ -262,38 +161,65 @@ def _by_chip(
     out: list[ChipRegistration] = []
     for chip in chips if len(chips) > 1 else ():
         mine = own.of_chip(chip)
-        found = [_match(mine.positions, other.positions, options) for other in others]
-        pairs = [
-            (Pairs(match.image, match.ref, match.significance), other.positions)
-            for match, other in zip(found, others, strict=True)
+        found = [
+            (
+                _chip_match(mine, matched.own_kept[own.chips == chip], other, matched.other_kept, options),
+                other.positions,
+            )
+            for matched, other in others
+            if len(matched.own)
         ]
-        difference, _ = _differences(mine.positions, pairs, options)
+        difference, _, known = _differences(mine.positions, found, options)
         rows, _ = _rows(mine, difference, options)
-        number, shift = len(rows), _NO_SHIFT
+        number, shift = len(rows), NO_SHIFT
         if number >= int(options["least_stars"]):
             line = trend(mine.positions[rows], difference[rows], False)
-            error = _OF_MEDIAN[len(others)] * line.error
-            shift = _shift(line.shift, error, line.freedom, float(options["floor_px"]))
+            error = _OF_MEDIAN[known] * line.error
+            shift = measured_shift(line.shift, error, line.freedom, float(options["floor_px"]))
             number = int(line.used.sum())
         out.append(ChipRegistration(extver=chip, nmatches=number, **dict(shift), **dict(_in_mas(shift, scale))))
     return out
 
 
-def _by_correlation(frames: Frames, index: int, options: Mapping[str, Any]) -> ExposureRegistration | None:
-    """Shift from cross-correlation with the others combined; None where that shows nothing."""
+def _chip_match(
+    mine: FrameStars,
+    kept: NDArray[np.bool_],
+    other: FrameStars,
+    other_kept: NDArray[np.bool_],
+    options: Mapping[str, Any],
+) -> Matched:
+    """Match the sources of a chip that are not the detector's with those of another exposure."""
+    found = pairs_.match(mine.positions[kept], other.positions[other_kept], options)
+    rows, theirs = np.flatnonzero(kept)[found.image], np.flatnonzero(other_kept)[found.ref]
+    return Matched(rows, theirs, kept, other_kept, found.significance)
+
+
+def _by_correlation(
+    frames: Frames, index: int, hot: NDArray[np.intp], options: Mapping[str, Any]
+) -> ExposureRegistration | None:
+    """Shift from cross-correlation with the others combined; None where that shows nothing.
+
+    `hot`, pixels (n, 2) of the exposure's image: clusters of hot pixels, for all that is known. Single ones do not
+    survive the median that the correlation starts with; these would.
+    """
     single = frames.singles[index]
     both = single.covered & single.others_covered
-    found = correlation.measure(single.image, single.others, both, options)
+    image = single.image
+    if len(hot):
+        image = image.copy()
+        steps = np.mgrid[-_HIDE : _HIDE + 1, -_HIDE : _HIDE + 1]
+        y, x = (hot[:, 1 - axis, None, None] + steps[axis] for axis in (0, 1))
+        image[np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)] = 0
+    found = correlation.measure(image, single.others, both, options)
     if found is None:
         return None
-    shift = _shift(found.shift, found.error, found.freedom, float(options["correlation_floor_px"]))
+    shift = measured_shift(found.shift, found.error, found.freedom, float(options["correlation_floor_px"]))
     return ExposureRegistration(
         rootname=single.rootname, method="correlation", nmatches=found.patches, significance=found.contrast,
         flagged_share=None, **dict(shift), **dict(_in_mas(shift, frames.scale)), **dict(_NO_TERMS),
     )  # fmt: skip
 
 
-_NO_SHIFT = MeasuredShift(dx=None, dy=None, dx_err=None, dy_err=None, dx_err95=None, dy_err95=None, freedom=None)
 _NO_TERMS = LinearTerms(
     rotation_deg=None, rotation_deg_err=None, scale=None, scale_err=None, field=None, field_err=None, chips=()
 )
@@ -301,8 +227,8 @@ _NO_TERMS = LinearTerms(
 
 def _unmeasured(rootname: str, method: Literal["unmeasurable", "no overlap"]) -> ExposureRegistration:
     return ExposureRegistration(
-        rootname=rootname, method=method, nmatches=0, significance=None, flagged_share=None, **dict(_NO_SHIFT),
-        **dict(_in_mas(_NO_SHIFT, 1.0)), **dict(_NO_TERMS),
+        rootname=rootname, method=method, nmatches=0, significance=None, flagged_share=None, **dict(NO_SHIFT),
+        **dict(_in_mas(NO_SHIFT, 1.0)), **dict(_NO_TERMS),
     )  # fmt: skip
 
 
@@ -312,16 +238,28 @@ def _error(row: ExposureRegistration) -> float:
     return math.inf if found is None else found[1]
 
 
+def limit_px(scale: float, options: Mapping[str, Any]) -> tuple[float, str]:
+    """Return the largest displacement that counts as none, px, and what it comes from.
+
+    `limit_px` of the document, or what the telescope repeats to (`repeatability_mas`) where that is more pixels: no
+    visit can be better. `scale` is that of the frame, arcsec per px; `options` are the settings `registration`.
+    """
+    limit, repeats = float(options["limit_px"]), float(options["repeatability_mas"]) / (scale * 1e3)
+    if repeats > limit:
+        return repeats, f"limit {repeats:.3g} px: the telescope repeats to {float(options['repeatability_mas']):g} mas"
+    return limit, f"limit {limit:g} px of a drizzled frame"
+
+
 def measure(frames: Frames, lists: Sequence[FrameStars], settings: Mapping[str, Any]) -> Registration:
-    """Measure the shift of every exposure against the others.
+    """Measure the shift of every exposure against the others, and of every two that overlap.
 
     `frames` are prepared, `lists` the sources of each single (`frame_stars.of_frames`); `settings` has `log_sigma_px`
     and the block `registration`.
     """
     options = settings["registration"]
-    limit = float(options["limit_px"])
-    partners = _partners(frames)
-    matches = _matches(lists, partners, options, frames)
+    limit, _ = limit_px(frames.scale, options)
+    matches = pairs_.matches(frames, lists, options)
+    partners = _partners(frames, matches)
 
     def one(index: int) -> ExposureRegistration:
         rootname = frames.singles[index].rootname
@@ -331,37 +269,79 @@ def measure(frames: Frames, lists: Sequence[FrameStars], settings: Mapping[str, 
         if sources is not None and 2.0 * _error(sources) <= limit:
             return sources
         # Few or broad sources: their correlation may know better.
-        both = [found for found in (sources, _by_correlation(frames, index, options)) if found is not None]
+        hot = [lists[index].places[matches[index, other].refused] for other in partners[index]]
+        correlated = _by_correlation(frames, index, np.unique(np.concatenate(hot), axis=0), options)
+        both = [found for found in (sources, correlated) if found is not None]
         return min(both, key=_error, default=_unmeasured(rootname, "unmeasurable"))
 
-    return Registration(exposures=frames.each(one, range(len(lists))), scale_arcsec=frames.scale)
+    rows = frames.each(one, range(len(lists)))
+    return Registration(
+        exposures=rows, pairs=pairs_.measure(frames, lists, matches, rows, options), scale_arcsec=frames.scale
+    )  # fmt: skip
 
 
 def check(measured: Registration, settings: Mapping[str, Any]) -> Check:
-    """Judge the worst exposure or chip: its shift may exceed `limit_px` by no more than two of its errors (95 %).
+    """Judge the worst exposure, chip or pair: its shift may exceed the limit (`limit_px`) by its error, and no more.
 
-    The shift is that of the mean with the displacement that rotation and scale add. An exposure that cannot be
-    measured, or whose error exceeds `max_error_px` so that a displacement could hide in it, leaves the verdict open
-    (None). An exposure that overlaps no other can smear nothing, and does not count.
+    The shift is that of the mean with the displacement that rotation and scale add. The error of an exposure or chip
+    is twice its sigma (95 %). Two exposures may differ by twice the limit, and their error is that which holds for all
+    pairs together with the same 95 %: one group of exposures that is displaced against another shows here.
+
+    What cannot be measured leaves the verdict open (None): an exposure without a shift, or one whose error exceeds
+    `max_error_px` so that a displacement could hide in it; groups of exposures that overlap and were not measured
+    against each other. An exposure that overlaps no other can smear nothing, and does not count.
     """
     options = settings["registration"]
+    limit, why = limit_px(measured.scale_arcsec, options)
     compared = [exposure for exposure in measured.exposures if exposure.method != "no overlap"]
     apart = [exposure.rootname for exposure in measured.exposures if exposure.method == "no overlap"]
     unknown = [exposure.rootname for exposure in compared if _error(exposure) > float(options["max_error_px"])]
+    # One that has no shift is named by itself.
+    groups = pairs_.unlinked([row for row in measured.pairs if not set(row.exposures) & set(unknown)])
+    loose = ["+".join(group) for group in groups]
     note = "; ".join(
         f"{word}: {', '.join(names)}"
-        for word, names in (("unmeasurable", unknown), ("overlaps no other exposure", apart)) if names
+        for word, names in (
+            ("unmeasurable", unknown), ("overlap but were not measured against each other", loose),
+            ("overlaps no other exposure", apart),
+        ) if names
     )  # fmt: skip
-    found = [
-        (shift, float(options["limit_px"]) + 2.0 * error, name)
-        for exposure in compared for shift, error, name in displacements(exposure)
-    ]  # fmt: skip
+    found = [*_exposures(compared, measured.pairs, limit), *_pairs(measured.pairs, limit)]
     if not found:
         return _check(None, None, None, note)
-    shift, limit, name = max(found, key=lambda row: row[0] - row[1])
-    failed = shift > limit
-    note = "; ".join(filter(None, [f"worst: {name}", note]))
-    return _check(shift, limit, False if failed else (None if unknown else True), note)
+    shift, most, name = max(found, key=lambda row: row[0] - row[1])
+    failed = shift > most
+    note = "; ".join(filter(None, [f"worst: {name}", note, why]))
+    return _check(shift, most, False if failed else (None if unknown or loose else True), note)
+
+
+def _exposures(
+    rows: Sequence[ExposureRegistration], pairs: Sequence[PairRegistration], limit: float
+) -> Iterator[tuple[float, float, str]]:
+    """Yield displacement, what it may be at most, and name of each exposure and chip.
+
+    Of two exposures that were compared with each other only, either may be the one: both are named.
+    """
+    seen: dict[str, set[str]] = {}
+    for pair in pairs:
+        if pair.measured:
+            for one, other in (pair.exposures, pair.exposures[::-1]):
+                seen.setdefault(one, set()).add(other)
+    for row in rows:
+        others = seen.get(row.rootname, set())
+        alone = len(others) == 1 and seen[next(iter(others))] == {row.rootname}
+        for shift, error, name in displacements(row):
+            yield shift, limit + 2.0 * error, f"{name} or {next(iter(others))}" if alone else name
+
+
+def _pairs(pairs: Sequence[PairRegistration], limit: float) -> Iterator[tuple[float, float, str]]:
+    """Yield displacement, what it may be at most, and names of each pair that has a shift of its own."""
+    known = [row for row in pairs if row.measured and row.dx is not None]
+    # 4.55 % is the chance of 2 sigma, shared by all of them.
+    sigmas = float(norm.isf(0.5 * 0.0455 / max(len(known), 1)))
+    for row in known:
+        if (found := displacement(row, sigmas)) is not None:
+            yield found[0], 2.0 * limit + sigmas * found[1], " and ".join(row.exposures)
 
 
 def _check(value: float | None, limit: float | None, passed: bool | None, note: str) -> Check:

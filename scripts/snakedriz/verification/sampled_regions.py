@@ -1,13 +1,15 @@
 """Which parts of a large drizzled frame the verification looks at.
 
-A frame of a few million pixels is looked at whole. Of a larger one, the tiles with most sources are cut out and laid
-side by side in one image, the mosaic: 48 tiles hold hundreds of stars where there are any, in a seventh of the time
-that a full frame of ACS/WFC takes. They are chosen from every part of the frame, so that rotations are seen.
+A frame of a few million pixels is looked at whole. Of a larger one, tiles are cut out and laid side by side in one
+image, the mosaic: 48 tiles hold hundreds of stars where there are any, in a seventh of the time that a full frame of
+ACS/WFC takes. Every two exposures that overlap get as many, those with most sources, from every part of what they have
+in common, so that rotations are seen. Exposures of one pointing share them, and an exposure is read only where it has
+data: the work grows with the exposures, whatever the shape of their mosaic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +19,18 @@ from numpy.typing import NDArray
 #: Side of a tile's own pixels, and what is cut out around them for the filters (px).
 CORE, PAD = 240, 8
 CELL = CORE + 2 * PAD
-#: Tiles cut out of a frame larger than as many cells; a multiple of 16, as the frame is divided into 4 x 4 regions.
+#: Tiles for every two exposures that overlap, in frames larger than as many cells; a multiple of 16, as what they have
+#: in common is divided into 4 x 4 regions.
 MOST = 48
-_BLOCK = 8  # px: the scale on which sources are looked for when tiles are chosen
+#: px: footprints are sampled, and sources looked for when tiles are chosen, in blocks of as many.
+BLOCK = 8
+_PER_TILE = CORE // BLOCK
 _ENOUGH = 40  # blocks with sources; more of them (a nebula, a saturated star) make a tile no better
+_LEAST_COMMON = 0.02  # of a tile: two exposures that have less of it in common are not compared in it
+_LOOKED_AT = 4  # exposures of each place that sources are looked for in: four say where the stars are
+_NSIGMA = 8.0  # of a block with a source, over the scatter of the image
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,35 @@ class SampledRegions:
             for r, c in (divmod(i, self.columns) for i in range(len(self.corners)))
         ]
 
+    @property
+    def mosaic(self) -> tuple[int, int]:
+        """(ny, nx) of the mosaic, or of the frame where it is looked at whole."""
+        rows = -(-len(self.corners) // self.columns) if self.corners else 0
+        return (rows * CELL, self.columns * CELL) if self.corners else self.shape
+
+    def where(self, covered: Mask) -> SampledRegions:
+        """Return the tiles that an exposure has data in, by its footprint sampled at every 8th pixel."""
+        part = tuple(
+            (y, x) for y, x in self.corners
+            if covered[y // BLOCK : (y + CORE) // BLOCK, x // BLOCK : (x + CORE) // BLOCK].any()
+        )  # fmt: skip
+        # One without any still needs a frame, if an empty one.
+        return SampledRegions(self.shape, part or self.corners[:1])
+
+    def onto(self, mosaic: NDArray[Any], other: SampledRegions) -> NDArray[Any]:
+        """Lay a mosaic of these tiles out as that of other tiles of the same frame: 0 in those that are not here.
+
+        The mosaic itself where the tiles are the same.
+        """
+        if self.corners == other.corners:
+            return mosaic
+        here = dict(zip(self.corners, self.cells(), strict=True))
+        out = np.zeros(other.mosaic, mosaic.dtype)
+        for corner, cell in zip(other.corners, other.cells(), strict=True):
+            if corner in here:
+                out[cell] = mosaic[here[corner]]
+        return out
+
     def cut(self, frame: NDArray[Any], offset: tuple[int, int] = (0, 0)) -> NDArray[Any]:
         """Cut the tiles out of a frame (ny, nx) of any byte order; a memory map is read only where tiles lie.
 
@@ -54,8 +93,7 @@ class SampledRegions:
             whole = np.zeros(self.shape, dtype)
             _copy(frame, (-offset[0], -offset[1]), whole)
             return whole
-        rows = -(-len(self.corners) // self.columns)
-        out = np.zeros((rows * CELL, self.columns * CELL), dtype)
+        out = np.zeros(self.mosaic, dtype)
         for (y, x), cell in zip(self.corners, self.cells(), strict=True):
             _copy(frame, (PAD - y - offset[0], PAD - x - offset[1]), out[cell])
         return out
@@ -87,52 +125,120 @@ def _copy(frame: NDArray[Any], at: tuple[int, int], out: NDArray[Any]) -> None:
     out[tuple(target)] = frame[tuple(source)]
 
 
+def footprint(mask: NDArray[Any]) -> NDArray[Any]:
+    """Sample a mask (ny, nx), a memory map or not, at the middle of every block of 8 x 8 px; a copy."""
+    return np.array(mask[BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK])
+
+
+def shared(footprints: Sequence[Mask]) -> NDArray[np.float64]:
+    """Samples (`footprint`) that exposures have in common, shape (n, n); the diagonal: that each has."""
+    flat = np.array([one.ravel() for one in footprints], dtype=np.float32)
+    return np.asarray(flat @ flat.T, dtype=float)
+
+
+def looked_at(footprints: Sequence[Mask]) -> list[int]:
+    """Exposures that say where the stars are: four of every place, or all that there are."""
+    times = np.zeros(footprints[0].shape, dtype=np.int16)
+    chosen = []
+    for index, one in enumerate(footprints):
+        new = np.count_nonzero(one & (times < _LOOKED_AT))
+        if new > 0.01 * np.count_nonzero(one):
+            chosen.append(index)
+            times += one
+    return chosen
+
+
 def _blocks(frame: NDArray[Any]) -> NDArray[Any]:
     """Largest value of each block of 8 x 8 px; rows and columns that fill no block are left out."""
-    ny, nx = (size // _BLOCK for size in frame.shape)
-    rows = frame[: ny * _BLOCK, : nx * _BLOCK].reshape(ny, _BLOCK, nx * _BLOCK).max(axis=1)
-    return np.asarray(rows.reshape(ny, nx, _BLOCK).max(axis=2))
+    ny, nx = (size // BLOCK for size in frame.shape)
+    rows = frame[: ny * BLOCK, : nx * BLOCK].reshape(ny, BLOCK, nx * BLOCK).max(axis=1)
+    return np.asarray(rows.reshape(ny, nx, BLOCK).max(axis=2))
 
 
-def choose(shape: tuple[int, int], images: Sequence[NDArray[Any]], covered: Sequence[NDArray[Any]]) -> SampledRegions:
-    """Choose the tiles of a frame of a shape by what at least two of its exposures show.
+def source_blocks(image: NDArray[np.float32], covered: Mask) -> NDArray[np.uint8]:
+    """Where an image (0 without data) shows sources: 2 in blocks of 8 x 8 px with a broad one, 1 with any, else 0.
+
+    Broad: all of a cross of five pixels stands out, which it does on a star, and on few cosmic rays or hot pixels,
+    which would draw the tiles to where the detector is worst.
+    """
+    sample = image[::4, ::4][covered[::4, ::4]]
+    scatter = 1.4826 * float(np.median(np.abs(sample - np.median(sample)))) if sample.size else 0.0
+    least = np.float32(_NSIGMA * max(scatter, 1e-12))
+    cross = image[1:-1, 1:-1].copy()
+    for other in (image[:-2, 1:-1], image[2:, 1:-1], image[1:-1, :-2], image[1:-1, 2:]):
+        np.minimum(cross, other, out=cross)
+    # Half as high: the neighbours of a star's brightest pixel have a half of its light and less.
+    broad = _blocks(np.pad(cross, 1)) > least / 2
+    return np.asarray(np.where(broad, 2, _blocks(image) > least), dtype=np.uint8)
+
+
+def _per_tile(blocks: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Sum of the blocks of each tile; `shape`: of the frame in tiles, the last of which may be incomplete."""
+    short = [tiles * _PER_TILE - size for tiles, size in zip(shape, blocks.shape, strict=True)]
+    full = np.pad(blocks[: shape[0] * _PER_TILE, : shape[1] * _PER_TILE], [(0, max(0, n)) for n in short])
+    return full.reshape(shape[0], _PER_TILE, shape[1], _PER_TILE).sum(axis=(1, 3), dtype=float)
+
+
+def choose(
+    shape: tuple[int, int], footprints: Sequence[Mask], sources: Mapping[int, NDArray[np.uint8]],
+    pairs: Iterable[tuple[int, int]],
+) -> SampledRegions:  # fmt: skip
+    """Choose the tiles of a frame of a shape by what two of the exposures show.
 
     Parameters
     ----------
-    images : sequence of ndarrays of float32
-        Single drizzles, 0 where an exposure has no data. One in which most stars were flagged as cosmic rays in the
-        product still has them.
-    covered : sequence of ndarrays of bool
-        Where each has data.
+    footprints : sequence of ndarrays of bool
+        Where each exposure has data (`footprint`).
+    sources : mapping
+        `source_blocks` of those exposures that are `looked_at`. A single drizzle in which most stars were flagged as
+        cosmic rays in the product still has them.
+    pairs : iterable of (int, int)
+        Exposures that overlap, each with the other; one that overlaps none, with itself.
 
     Returns
     -------
     SampledRegions
-        The whole frame if it is no larger than the mosaic would be, or of fewer than two exposures.
+        The whole frame if it is no larger than the mosaic would be.
     """
-    if shape[0] * shape[1] <= MOST * CELL**2 or len(images) < 2:
+    if shape[0] * shape[1] <= MOST * CELL**2:
         return SampledRegions(shape)
-    highest = []
-    for image, cover in zip(images, covered, strict=True):
-        sample = image[::4, ::4][cover[::4, ::4]]
-        scatter = 1.4826 * float(np.median(np.abs(sample - np.median(sample)))) if sample.size else 0.0
-        highest.append(_blocks(image) / np.float32(max(scatter, 1e-12)))
-    seen_twice = np.sort(np.array(highest), axis=0)[-2] > 8.0
-    per_tile = CORE // _BLOCK
-    ny, nx = (size // CORE for size in shape)
-    score = np.zeros((ny, nx))
-    for y in range(ny):
-        for x in range(nx):
-            inside = seen_twice[y * per_tile : (y + 1) * per_tile, x * per_tile : (x + 1) * per_tile]
-            score[y, x] = min(int(np.count_nonzero(inside)), _ENOUGH)
-    order = sorted(((y, x) for y in range(ny) for x in range(nx)), key=lambda p: (-score[p], p))
-    chosen: list[tuple[int, int]] = []
-    left = dict.fromkeys(((y * 4 // ny, x * 4 // nx) for y in range(ny) for x in range(nx)), MOST // 16)
-    for y, x in order:
-        region = (y * 4 // ny, x * 4 // nx)
-        if left[region] and score[y, x] > 0:
-            left[region] -= 1
-            chosen.append((y, x))
-    taken = set(chosen)
-    chosen += [place for place in order if place not in taken][: MOST - len(chosen)]
-    return SampledRegions(shape, tuple((y * CORE, x * CORE) for y, x in sorted(chosen)))
+    tiles = (-(-shape[0] // CORE), -(-shape[1] // CORE))
+    size = (shape[0] // BLOCK, shape[1] // BLOCK)
+    broad, any_ = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    for blocks in sources.values():
+        broad += blocks > 1
+        any_ += blocks > 0
+    seen_twice, seen_at_all = (_per_tile(count > 1, tiles) for count in (broad, any_))
+    # What is not broad counts where there is nothing better.
+    score = np.minimum(seen_twice, _ENOUGH) + 0.01 * np.minimum(seen_at_all, _ENOUGH)
+    chosen = np.zeros(tiles, dtype=bool)
+    for i, j in pairs:
+        common = _per_tile(footprints[i] & footprints[j], tiles) / _PER_TILE**2
+        _add(chosen, common, score)
+    if not chosen.any():
+        chosen.flat[int(np.argmax(score))] = True
+    return SampledRegions(shape, tuple((int(y) * CORE, int(x) * CORE) for y, x in np.argwhere(chosen)))
+
+
+def _add(chosen: Mask, common: NDArray[np.float64], score: NDArray[np.float64]) -> None:
+    """Add tiles for two exposures, of which they have the shares `common`, to those chosen already.
+
+    Of each of 4 x 4 regions of what they have in common a sixteenth of `MOST`, the best first and as long as they show
+    anything; then the best of what is left, until there are `MOST`, or all.
+    """
+    y, x = np.nonzero(common >= _LEAST_COMMON)
+    if not len(y):
+        return
+    # Places at the rim of a common area are as good as their share of it.
+    worth = score[y, x] * common[y, x]
+    order = np.lexsort((x, y, -common[y, x], -worth))
+    y, x, worth = y[order], x[order], worth[order]
+    region = (y - y.min()) * 4 // (np.ptp(y) + 1) * 4 + (x - x.min()) * 4 // (np.ptp(x) + 1)
+    here = chosen[y, x]
+    for part in range(16):
+        inside = np.flatnonzero((region == part) & (worth > 0))
+        missing = MOST // 16 - int(np.count_nonzero(here[inside]))
+        here[inside[~here[inside]][: max(0, missing)]] = True
+    missing = MOST - int(np.count_nonzero(here))
+    here[np.flatnonzero(~here)[: max(0, missing)]] = True
+    chosen[y[here], x[here]] = True

@@ -126,23 +126,26 @@ def measure(frames: Frames, settings: Mapping[str, Any]) -> Similarity:
     today's index sees nothing (B1). An exposure that overlaps no other is not compared.
     """
     depth, cap = frames.depth, float(settings["share_cap"])
+    deepest = depth.max()
     longest = max(single.exptime for single in frames.singles)
     total = np.zeros(frames.product.shape, dtype=np.float32)
     for single in frames.singles:
-        total += np.float32(single.exptime) * (single.covered & ~single.touched)
+        total += frames.of(single, np.float32(single.exptime) * (single.covered & ~single.touched))
     exposures: list[ExposureSimilarity] = []
     for single in frames.singles:
-        region = single.covered & (depth == depth.max()) & frames.covered
-        sliver = depth.max() < 2 or np.count_nonzero(region) < LEAST_REGION * np.count_nonzero(single.covered)
+        here, product = frames.on(single, depth), frames.on(single, frames.covered)
+        region = single.covered & (here == deepest) & product
+        sliver = deepest < 2 or np.count_nonzero(region) < LEAST_REGION * np.count_nonzero(single.covered)
         if sliver:
-            region = single.covered & (depth > 1) & frames.covered
+            region = single.covered & (here > 1) & product
         if not region.any():
             exposures.append(ExposureSimilarity(rootname=single.rootname, region="none", index=None))
             continue
         share = np.where(
-            single.touched, np.float32(0), np.float32(single.exptime) / np.maximum(total, np.float32(1e-9))
-        )
-        rest = without_share(frames.response, single.response, share, cap)
+            single.touched, np.float32(0),
+            np.float32(single.exptime) / np.maximum(frames.on(single, total), np.float32(1e-9)),
+        )  # fmt: skip
+        rest = without_share(frames.on(single, frames.response), single.response, share, cap)
         # Photon noise over background noise, from the measured scatter of the pixels; the filter treats both alike.
         # Light is that of the filtered image: on a source about as wide as the filter it is of the same size.
         background = max(noise(single.image, region), 1e-12)

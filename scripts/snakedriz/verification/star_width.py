@@ -36,8 +36,9 @@ def _row(frames: Frames, single: SingleDrizzle, found: FrameStars, settings: Map
     x, y = found.places[~found.touched][:_MOST].T
     core = single.image[y, x] < 0.6 * float(settings["full_well"]) / single.exptime
     x, y = x[core], y[core]
-    own, together = (frame_stars.widths(frame_stars.cut(image, x, y)) for image in (single.image, frames.product))
-    ratio = (together / own)[np.isfinite(together) & np.isfinite(own) & frames.covered[y, x]]
+    product, covered = frames.on(single, frames.product), frames.on(single, frames.covered)
+    own, together = (frame_stars.widths(frame_stars.cut(image, x, y)) for image in (single.image, product))
+    ratio = (together / own)[np.isfinite(together) & np.isfinite(own) & covered[y, x]]
     if len(ratio) < int(settings["registration"]["least_stars"]):
         return ExposureStarWidth(
             rootname=single.rootname, stars=len(ratio), fwhm_px=None, product_fwhm_px=None, ratio=None, ratio_err=None

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from snakedriz.artefacts.base import Policy
 from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.solution import Solution
-from snakedriz.artefacts.verification import SimilarityToDefault, Verification
+from snakedriz.artefacts.verification import RelativeAlignment, SimilarityToDefault, Verification
 from snakedriz.verification import cr_census, focus, frame_stars, frames, registration, similarity, star_width
 
 #: The verdicts, by name of the promotion policy that goes by them.
@@ -57,7 +57,7 @@ def verify(
     Verification
         `flags_trusted` says whether later candidates may reuse this one's CR flags: where its registration is verified
         and no check of the document fails. A single exposure, and exposures without overlap, are verified as nothing
-        can be smeared; their only check says so.
+        can be smeared; their only check says so, and `relative` that nothing was measured.
     """
     result = Verification(
         candidate=solution.candidate, outcome=solution.outcome, reason=solution.reason, wcsname=solution.wcsname,
@@ -69,7 +69,7 @@ def verify(
     census = cr_census.measure(found, settings, (default and default.cr_census) or ())
     result = result.model_copy(update={"cr_census": census})
     if len(found.singles) == 1:
-        return _not_in_question(result, "one exposure")
+        return _not_in_question(result, "single exposure", "one exposure")
     frames.prepare(found, float(settings["log_sigma_px"]))
     stars = frame_stars.of_frames(found, settings)
     registered = registration.measure(found, stars, settings)
@@ -78,7 +78,7 @@ def verify(
         "registration": registered, "psf_width": star_width.measure(found, stars, settings),
     }  # fmt: skip
     if all(exposure.method == "no overlap" for exposure in registered.exposures):
-        return _not_in_question(result.model_copy(update=measured), "no exposure overlaps another")
+        return _not_in_question(result.model_copy(update=measured), "no overlap", "no exposure overlaps another")
     checks = [
         registration.check(registered, settings),
         star_width.check(measured["psf_width"], float(settings["psf_width_limit"])),
@@ -95,15 +95,28 @@ def verify(
 def _verdicts(checks: list[Check]) -> dict[str, Any]:
     verified = {policy: verdict(checks, policy) for policy in POLICIES}
     failed = any(check.passed is False for check in checks if "documented" in (check.policy or ()))
-    return {"checks": checks, "verified": verified, "flags_trusted": verified["measured"] and not failed}
+    return {
+        "checks": checks, "verified": verified, "relative": _relative(checks),
+        "flags_trusted": verified["measured"] and not failed,
+    }  # fmt: skip
 
 
-def _not_in_question(result: Verification, why: str) -> Verification:
+def _relative(checks: Sequence[Check]) -> RelativeAlignment:
+    """Return what could be known of the relative alignment, from the checks of the policy `measured`."""
+    passed = {check.name: check.passed for check in checks if "measured" in (check.policy or ())}
+    if False in passed.values():
+        return "failed"
+    return "measured" if passed.get("registration") is True else "unmeasured"
+
+
+def _not_in_question(result: Verification, relative: RelativeAlignment, why: str) -> Verification:
     """Verify without a check what no relative alignment can have smeared, as the document does; say so."""
     note = f"nothing to compare, the relative alignment is not in question: {why}"
     check = Check(name="registration", value=None, limit=None, unit="px", passed=None, policy=POLICIES, note=note)
     verified = dict.fromkeys(POLICIES, True)
-    return result.model_copy(update={"checks": [check], "verified": verified, "flags_trusted": True})
+    return result.model_copy(
+        update={"checks": [check], "verified": verified, "relative": relative, "flags_trusted": True}
+    )
 
 
 def _to_default_check(measured: SimilarityToDefault, default: Verification, settings: Mapping[str, Any]) -> Check:
