@@ -49,8 +49,8 @@ def registration(
     )
     pairs = [] if pair is None else [PairRegistration(
         exposures=["a", "b"], overlap=1.0, measured=pair[1], method="sources" if pair[1] else "unmeasurable",
-        nmatches=50, significance=9.0, field=None, field_err=None, reason="", dx=pair[0], dy=pair[0] and 0.0, dx_err=error,
-        dy_err=error, dx_err95=None, dy_err95=None, freedom=1e6,
+        nmatches=50, significance=9.0, field=None, field_err=None, reason="", dx=pair[0], dy=pair[0] and 0.0,
+        dx_err=error, dy_err=error, dx_err95=None, dy_err95=None, freedom=1e6,
     )]  # fmt: skip
     return Registration(exposures=[one], pairs=pairs, scale_arcsec=0.05)
 
