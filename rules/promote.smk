@@ -29,14 +29,14 @@ rule promotion:
 
 
 rule final_product:
-    # What was judged is delivered: the promoted candidate's product gets its final headers. Where products do not stay it
-    # is drizzled again as it was before; the product of the other kind of exposures is drizzled with its CR flags.
+    # What was judged is delivered: the promoted candidate's product, which lies beside its CR masks, with final headers.
+    # It is no input, as it may have been dropped (`keep`), and a decision taken anew would drizzle every candidate again:
+    # where it is gone, the same is drizzled once more. The other kind of exposures is drizzled with its CR flags.
     input:
         inventory=rules.inventory.output.inventory,
         promotion=rules.promotion.output.promotion,
-        products=of_job(PLAN.products_to_deliver, "asn", "product"),
         wcs=PLAN.of_every_candidate("{asn}_wcs.fits"),
-        crmasks=lambda w: PLAN.of_candidates(w.asn, "_crmask"),
+        crmasks=of_job(PLAN.crmasks, "asn"),
         default=of_job(PLAN.flags_to_reuse, "asn"),
         exposures=lambda w: PLAN.exposures(w.asn, KIND_OF[w.product]),
     output:
@@ -67,7 +67,7 @@ rule final_exposure:
         promotion=rules.promotion.output.promotion,
         wcs=PLAN.of_every_candidate("{asn}_wcs.fits"),
         exposure=of_job(PLAN.exposure, "root", "kind"),
-        crmasks=lambda w: PLAN.of_candidates(w.asn, "_crmask"),
+        crmasks=of_job(PLAN.crmasks, "asn"),
     output:
         exposure=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}.fits",
         headerlet=f"{OUT}/{{asn}}/final/{{root}}_{{kind}}_hlet.fits",

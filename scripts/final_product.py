@@ -21,17 +21,18 @@ def main(snakemake: Any) -> None:
     with job(snakemake) as log:
         inventory, promotion = Inventory.read(given.inventory), Promotion.read(given.promotion)
         finish = final.product_finisher(promotion, inventory)
-        if given.products:
-            final.deliver(final.of_winner(promotion, given.products), out.product, finish)
+        judged = final.of_winner(promotion, given.crmasks)
+        product = final.product_of(judged)
+        if snakemake.params.judged and product.is_file():
+            final.deliver(product, out.product, finish)
             return
 
         def record_and_finish(product: fits.HDUList) -> None:
             mdriztab.record(product[0].header, inventory.drizzle)
             finish(product)
 
-        judged = final.of_winner(promotion, given.crmasks)
         reuse: str | Path | None = judged
-        if snakemake.params.judged:  # the candidate's own product once more, made as it was made before
+        if snakemake.params.judged:  # the same once more, as the candidate was drizzled
             reuse = cr_masks.to_reuse([] if promotion.winner == "default" else given.default)
         engine.drizzle(
             drizzle_input.read_inputs(inventory, final.of_winner(promotion, given.wcs), snakemake.wildcards.product),

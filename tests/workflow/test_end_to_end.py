@@ -163,10 +163,11 @@ def test_it_is_so_for_whatever_is_promoted_and_where_products_do_not_stay(tmp_pa
         assert same_pixels(final, judged)
         before = final.read_bytes()
         final.unlink()
+        judged.rename(tmp_path / judged.name)
         again = workflow.run(tmp_path, f"results/jdemo1010/final/{final.name}", "--config", "keep=final")
         assert again.rules == ["final_product"], again.tail
-        assert same_pixels(final, judged)
         assert final.read_bytes() == before
+        (tmp_path / judged.name).rename(judged)
 
 
 def test_inputs_are_unchanged(finished):

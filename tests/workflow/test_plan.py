@@ -79,12 +79,10 @@ def test_a_visit_takes_in_what_the_user_groups(make):
     assert make().fitted_together(ASN) == [ASN]
 
 
-def test_one_of_the_candidates_products_is_delivered_where_they_stay(make):
-    names = ("default", "apriori", "aposteriori")
-    products = [f"results/{ASN}/{ASN}_{name}/{ASN}_drc.fits" for name in names]
-    assert sorted(make().products_to_deliver(ASN, "drc")) == sorted(products)
-    assert make().products_to_deliver(ASN, "drz") == make(keep="final").products_to_deliver(ASN, "drc") == []
-    assert len(make(catalogs=[]).of_candidates(ASN, "_crmask")) == 2
+def test_flags_are_those_of_candidates_that_may_apply(make):
+    names = ("aposteriori", "apriori", "default")
+    assert sorted(make().crmasks(ASN)) == [f"results/{ASN}/{ASN}_{name}/{ASN}_drc_crmask.fits" for name in names]
+    assert len(make(catalogs=[]).crmasks(ASN)) == 2
 
 
 def test_what_jobs_ask_for_grows_with_the_exposures(make):

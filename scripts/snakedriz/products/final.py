@@ -195,6 +195,11 @@ def product_finisher(promotion: Promotion, inventory: Inventory) -> Callable[[fi
     return finish
 
 
+def product_of(crmask: Path) -> Path:
+    """Return the product that was drizzled with CR masks: ``<name>_drc.fits`` of ``<name>_drc_crmask.fits``."""
+    return crmask.with_name(crmask.name.replace("_crmask.fits", ".fits"))
+
+
 def deliver(judged: str | Path, path: str | Path, finish: Callable[[fits.HDUList], None]) -> None:
     """Write the final product: the promoted candidate's product as it was judged, with the final headers.
 

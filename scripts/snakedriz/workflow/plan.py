@@ -173,9 +173,9 @@ class Plan:
         """Return the path of the product that a candidate is judged on, or of what is named like it (``_crmask``)."""
         return f"{self.folder(asn, candidate)}/{asn}_{PRODUCT_OF[self.judged_kind(asn)]}{what}.fits"
 
-    def of_candidates(self, asn: str, what: str = "") -> list[str]:
-        """Return the product of every candidate that may apply, or what is named like it (``_crmask``)."""
-        return [self.drizzled(asn, name, what) for name in self.candidates(asn) if self.may_apply(name)]
+    def crmasks(self, asn: str) -> list[str]:
+        """Return the CR masks of every candidate that may apply, with which it is judged."""
+        return [self.drizzled(asn, name, "_crmask") for name in self.candidates(asn) if self.may_apply(name)]
 
     def flags_to_reuse(self, asn: str, candidate: str = "") -> list[str]:
         """Return the default candidate's verdict, which says whether its CR flags can be trusted, and the flags.
@@ -328,15 +328,6 @@ class Plan:
         """Return the final products of an association: DRC from FLC where there are any, and DRZ from FLT."""
         name = f"{self.out}/{asn}/final/{self.association(asn).product}"
         return [f"{name}_{PRODUCT_OF[kind]}.fits" for kind in self.kinds(asn)]
-
-    def products_to_deliver(self, asn: str, product: str) -> list[str]:
-        """Return the candidates' products, of which one is the final product (drc, drz) as it was judged.
-
-        Nothing where candidates are not judged on that kind, or where their products do not stay: a decision that is
-        taken anew would drizzle all of them again, and not one.
-        """
-        judged = product == PRODUCT_OF[self.judged_kind(asn)]
-        return self.of_candidates(asn) if judged and self.keeps("candidates") else []
 
     def final_files(self, asn: str) -> list[str]:
         """Return everything in final/ that the manifest lists."""
