@@ -9,6 +9,9 @@ from snakedriz.drizzle import engine
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
 
+#: Hot and warm: what `simulate` flags of a detector beside columns.
+FIXED_BITS = 16 + 64
+
 
 @pytest.fixture(scope="package")
 def drizzled(small_visit, tmp_path_factory):
@@ -19,7 +22,8 @@ def drizzled(small_visit, tmp_path_factory):
     default.make(skeletons, {"jref": str(small_visit.ref)})
     a, b = (engine.DrizzleOutput(*(folder / f"{n}_{s}.fits" for s in ("drc", "crmask", "singles"))) for n in "ab")
     with (folder / "a.log").open("w") as log:
-        engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, a, temporary_directory=folder, log_file=log)
+        options = {"temporary_directory": folder, "log_file": log, "fixed_bits": FIXED_BITS}
+        engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, a, **options)
     apriori.make(skeletons, None, [str(small_visit.offsets)])
     with (folder / "b.log").open("w") as log:
         engine.drizzle(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.drizzled import SCALE, Scene, numbers, read
-from snakedriz import statistics
-from snakedriz.artefacts.verification import Registration
-from snakedriz.verification import frame_stars, registration, trends
+from snakedriz.artefacts.verification import PairRegistration, Registration
+from snakedriz.verification import frame_stars, registration
 from snakedriz.verification import frames as frames_
 
 SETTINGS = numbers()
@@ -175,16 +174,58 @@ def test_a_shift_that_is_hardly_known_verifies_nothing():
     assert _passed(_row(0.0, 0.01), _row(0.0, error)) is None
 
 
-def test_few_stars_widen_the_error():
-    rng = np.random.default_rng(1)
-    positions, difference = rng.uniform(0, 100, (3, 2)), np.array([[0.0, 0.0], [0.02, 0.02], [0.04, 0.04]])
-    found = trends.trend(positions, difference, False)
-    assert found.error[0] == pytest.approx(0.02 / np.sqrt(3))
-    # Student's t with 2 degrees of freedom: 1.32 at 68.27 %, 4.30 at 95 %, 19.2 at 99.73 %
-    shift = trends.measured_shift(found.shift, found.error, found.freedom, 0.0)
-    assert shift.dx_err == pytest.approx(1.321 * found.error[0], rel=1e-3)
-    assert shift.dx_err95 == pytest.approx(4.303 * found.error[0], rel=1e-3)
-    assert statistics.factor(2.0, 2) == pytest.approx(4.527, rel=1e-3)
-    assert registration.displacement(_row(0.0, shift.dx_err, 2))[1] == pytest.approx(
-        4.527 / 2 * found.error[0], rel=1e-3
-    )
+def test_error_of_few_stars_counts_as_two_sigma_of_student():
+    # 4.527 standard errors hold as much as 2 sigma with 2 degrees of freedom, 1.321 as much as 1
+    assert registration.displacement(_row(0.0, 1.321, 2))[1] == pytest.approx(4.527 / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "detector", "scale", "limit"),
+    [
+        ("ACS", "WFC", 0.05, 0.1), ("WFC3", "IR", 0.1283, 0.1), ("WFC3", "UVIS", 0.0396, 5 / 39.6),
+        ("ACS", "HRC", 0.025, 0.2), ("ACS", "SBC", 0.025, 0.2), ("WFPC2", "PC", 0.0456, 5 / 45.6),
+    ],
+)  # fmt: skip
+def test_limit_is_no_less_than_what_the_telescope_repeats_to(instrument, detector, scale, limit):
+    """0.1 px of HRC are 2.5 mas: good visits of two orbits were refused. What gave the limit is in the note."""
+    settings = numbers(instrument, detector)
+    found, why = registration.limit_px(scale, settings["registration"])
+    assert found == pytest.approx(limit)
+    assert ("the telescope repeats to 5 mas" in why) == (limit > 0.1)
+
+    def judged(mas):
+        return registration.check(Registration(exposures=[_row(mas / scale / 1e3, 1e-4)], scale_arcsec=scale), settings)
+
+    largest = max(5.0, 100 * scale)  # mas
+    assert judged(0.98 * largest).passed is True
+    assert judged(1.02 * largest).passed is False
+    assert judged(2.0 * largest).passed is False
+    assert why in judged(0.0).note
+
+
+def _pair(names, dx, error):
+    return PairRegistration(
+        exposures=names, overlap=1.0, measured=True, method="sources", nmatches=50, significance=9.0, field=0.0,
+        field_err=0.0, reason="", dx=dx, dy=0.0, dx_err=error, dy_err=0.0, dx_err95=error, dy_err95=0.0, freedom=1e6,
+    )  # fmt: skip
+
+
+def test_pairs_may_differ_by_twice_the_limit_and_their_common_error():
+    """Of one pair 2 sigma, of 45 together 3.26 sigma are exceeded by chance in 4.55 %."""
+    limit, error = SETTINGS["registration"]["limit_px"], 0.02
+    for number, sigmas in ((1, 2.0), (45, 3.26)):
+        for dx, passed in ((2 * limit + (sigmas - 0.05) * error, True), (2 * limit + (sigmas + 0.05) * error, False)):
+            pairs = [_pair(["a", "b"], dx, error)] + [_pair(["a", f"c{i}"], 0.0, error) for i in range(number - 1)]
+            rows = [_row(0.0, 0.01).model_copy(update={"rootname": name}) for name in "ab"]
+            found = registration.check(Registration(exposures=rows, pairs=pairs, scale_arcsec=SCALE), SETTINGS)
+            assert found.passed is passed
+            assert passed or "worst: a and b" in found.note
+
+
+def test_groups_not_measured_against_each_other_leave_the_verdict_open():
+    within = [_pair(["a", "b"], 0.0, 0.01), _pair(["c", "d"], 0.0, 0.01)]
+    link = _pair(["b", "c"], 0.0, 0.01).model_copy(update={"measured": False, "dx": None})
+    rows = [_row(0.0, 0.01).model_copy(update={"rootname": name}) for name in "abcd"]
+    found = registration.check(Registration(exposures=rows, pairs=[*within, link], scale_arcsec=SCALE), SETTINGS)
+    assert found.passed is None
+    assert "overlap but were not measured against each other: a+b, c+d" in found.note

@@ -75,6 +75,7 @@ def test_other_displacements_are_not_verified_either(tmp_path, shift):
 def test_empty_fields_are_not_verified(tmp_path):
     found = assess(Scene(stars=0, shape=(300, 300)), tmp_path)
     assert found.verified == NOTHING
+    assert (found.relative, found.flags_trusted) == ("unmeasured", False)
     assert {c.name: c.passed for c in found.checks if c.policy} == {
         "focus": None, "similarity": None, "registration": None, "psf_width": None,
     }  # fmt: skip
@@ -103,11 +104,13 @@ def test_candidate_that_does_not_apply_keeps_its_outcome():
     assert found.verified == NOTHING
     assert found.checks == []
     assert found.focus is None
+    assert found.relative is None
 
 
 def test_single_exposure_has_nothing_to_compare(tmp_path):
     found = assess(Scene(**SMALL, exptimes=(500.0,), flags="none"), tmp_path)
     assert found.verified == _verdicts(True, True, True)
+    assert found.relative == "single exposure"
     assert "nothing to compare" in found.checks[0].note
     assert found.checks[0].passed is None
 
@@ -119,6 +122,8 @@ def test_exposures_without_overlap_have_nothing_to_compare(tmp_path):
         hdul["MASK", 2].data[:, :150] = 0
     found = verify(*paths, SOLUTION, numbers())
     assert found.verified == _verdicts(True, True, True)
+    assert found.relative == "no overlap"
+    assert found.registration.pairs == []
     assert "no exposure overlaps" in found.checks[0].note
 
 
@@ -170,3 +175,15 @@ def test_verdicts_need_a_measurement_and_do_not_mix():
     assert verdicts(**good | {"similarity": None}) == (True, False, True)
     assert verdicts(**good | {"similarity": False}) == (True, False, True)
     assert verdicts(**good | {"drizzlepac": False}) == (True, True, False)
+
+
+def test_relative_alignment_has_a_word(tmp_path):
+    assert assess(Scene(**SMALL), tmp_path).relative == "measured"
+    found = assess(Scene(**SMALL, displaced={1: (1.0, 0.0)}), tmp_path)
+    assert (found.relative, found.flags_trusted) == ("failed", False)
+    assert len(found.registration.pairs) == 6
+    # Those with the displaced one differ by it, the others by nothing
+    for row in found.registration.pairs:
+        assert row.measured
+        away = {"jtest02q": 1.0, "jtest01q": -1.0}.get(row.exposures[0], -1.0) if "jtest02q" in row.exposures else 0.0
+        assert row.dx == pytest.approx(away, abs=0.1)

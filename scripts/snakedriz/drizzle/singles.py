@@ -21,7 +21,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, map_coordinates
+from scipy.interpolate import RectBivariateSpline
+from scipy.ndimage import binary_dilation
 
 from snakedriz.files import whole
 from snakedriz.geometry import chip_corners
@@ -139,9 +140,9 @@ def map_fixed(
     """
     touched = np.zeros(shape, dtype=bool)
     for version, mask in flags.items():
-        place = np.array(np.nonzero(mask), dtype=float)
-        steps = np.array(mask.shape)[:, None] - 1.0
-        px, py = (map_coordinates(one, place / steps * (NODES - 1), order=3, mode="nearest") for one in grids[version])
+        y, x = np.nonzero(mask)
+        nodes = [np.linspace(0, size - 1, NODES) for size in mask.shape]
+        px, py = (RectBivariateSpline(*nodes, one)(y, x, grid=False) for one in grids[version])
         ix, iy = np.rint(px).astype(int), np.rint(py).astype(int)
         inside = (ix >= 0) & (ix < shape[1]) & (iy >= 0) & (iy < shape[0])
         touched[iy[inside], ix[inside]] = True

@@ -224,7 +224,8 @@ def _add(chosen: Mask, common: NDArray[np.float64], score: NDArray[np.float64]) 
     """Add tiles for two exposures, of which they have the shares `common`, to those chosen already.
 
     Of each of 4 x 4 regions of what they have in common a sixteenth of `MOST`, the best first and as long as they show
-    anything; then the best of what is left, until there are `MOST`, or all.
+    something broad; then the best of what is left that does. Then the same with what shows anything, until there are
+    `MOST`, or all.
     """
     y, x = np.nonzero(common >= _LEAST_COMMON)
     if not len(y):
@@ -232,13 +233,18 @@ def _add(chosen: Mask, common: NDArray[np.float64], score: NDArray[np.float64]) 
     # Places at the rim of a common area are as good as their share of it.
     worth = score[y, x] * common[y, x]
     order = np.lexsort((x, y, -common[y, x], -worth))
-    y, x, worth = y[order], x[order], worth[order]
+    y, x = y[order], x[order]
     region = (y - y.min()) * 4 // (np.ptp(y) + 1) * 4 + (x - x.min()) * 4 // (np.ptp(x) + 1)
     here = chosen[y, x]
-    for part in range(16):
-        inside = np.flatnonzero((region == part) & (worth > 0))
-        missing = MOST // 16 - int(np.count_nonzero(here[inside]))
-        here[inside[~here[inside]][: max(0, missing)]] = True
-    missing = MOST - int(np.count_nonzero(here))
-    here[np.flatnonzero(~here)[: max(0, missing)]] = True
+    for shows in (score[y, x] >= 1.0, score[y, x] > 0):
+        for part in range(16):
+            _fill(here, np.flatnonzero((region == part) & shows), MOST // 16)
+        _fill(here, np.flatnonzero(shows), MOST)
+    _fill(here, np.arange(len(here)), MOST)
     chosen[y[here], x[here]] = True
+
+
+def _fill(here: Mask, candidates: NDArray[np.intp], number: int) -> None:
+    """Mark the first of some candidates until as many of them are marked, and no more than `MOST` in all."""
+    missing = min(number - int(np.count_nonzero(here[candidates])), MOST - int(np.count_nonzero(here)))
+    here[candidates[~here[candidates]][: max(0, missing)]] = True
