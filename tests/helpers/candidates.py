@@ -9,7 +9,7 @@ from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.inventory import Inventory
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.artefacts.solution import Solution
-from snakedriz.artefacts.verification import Registration, RelativeGeometry
+from snakedriz.artefacts.verification import PairRegistration, Registration, RelativeGeometry
 from snakedriz.settings.configuration import PromotionSettings
 
 EXAMPLES = Path(__file__).parents[1] / "artefacts" / "examples"
@@ -33,15 +33,26 @@ def solution(name: str, quality: int | None = 1, **changed: Any) -> Solution:
     })  # fmt: skip
 
 
-def registration(shift: float = 0.01, error: float = 0.005, chip_shift: float | None = None) -> Registration:
-    """Return the registration of one exposure, of one chip too where that has a shift, px."""
+def registration(
+    shift: float = 0.01, error: float = 0.005, chip_shift: float | None = None,
+    pair: tuple[float | None, bool] | None = None,
+) -> Registration:  # fmt: skip
+    """Return the registration of one exposure, of one chip too where that has a shift, px.
+
+    A `pair` has the shift against another exposure, and whether it was measured.
+    """
     row = _METRICS.registration.exposures[0]
     common = {"dy": 0.0, "dx_err": error, "dy_err": error, "freedom": 1e6}
     chips = [] if chip_shift is None else [row.chips[0].model_copy(update={"extver": 2, "dx": chip_shift, **common})]
     one = row.model_copy(
         update={"rootname": "a", "dx": shift, **common, "field": None, "field_err": None, "chips": chips}
     )
-    return Registration(exposures=[one], scale_arcsec=0.05)
+    pairs = [] if pair is None else [PairRegistration(
+        exposures=["a", "b"], overlap=1.0, measured=pair[1], method="sources" if pair[1] else "unmeasurable",
+        nmatches=50, significance=9.0, field=None, field_err=None, reason="", dx=pair[0], dy=pair[0] and 0.0,
+        dx_err=error, dy_err=error, dx_err95=None, dy_err95=None, freedom=1e6,
+    )]  # fmt: skip
+    return Registration(exposures=[one], pairs=pairs, scale_arcsec=0.05)
 
 
 def check(name: str, passed: bool | None, value: float | None = 0.0, **changed: Any) -> Check:

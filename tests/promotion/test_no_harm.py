@@ -33,6 +33,14 @@ def test_a_chip_counts_like_an_exposure():
     assert _failed(stale, metrics("default")) == ["no_harm"]
 
 
+def test_two_groups_that_part_count_by_their_pairs():
+    """Half of 0.6 px each; what was not measured of a pair does not count."""
+    parted = metrics("aposteriori", found=registration(pair=(0.6, True)))
+    assert no_harm.worst_registration(parted)[::2] == (pytest.approx(0.3), "a and b")
+    assert _failed(parted, metrics("default")) == ["no_harm"]
+    assert no_harm.worst_registration(metrics("default", found=registration(pair=(None, False))))[2] == "a"
+
+
 # limit: 1 + 0.01 + 3 x 0.003 x sqrt(2) = 1.023
 @pytest.mark.parametrize(("width", "failed"), [(1.02, []), (1.03, ["no_harm_width"])])
 def test_stars_are_no_wider(width, failed):

@@ -48,3 +48,9 @@ def test_unchanged_is_what_leaves_the_default_as_it_is():
     assert not relative_alignment.is_unchanged(metrics("apriori", relative_geometry=geometry(0.3)))
     other = geometry(0.001).model_copy(update={"reference": "svm"})
     assert not relative_alignment.is_unchanged(metrics("apriori", relative_geometry=other))
+
+
+@pytest.mark.parametrize(("measured", "within"), [(True, True), (False, False)])
+def test_groups_that_overlap_have_to_be_measured_against_each_other(measured, within):
+    found = registration(pair=(0.01, measured))
+    assert relative_alignment.is_measured_within(metrics("default", found=found), 1.0) is within

@@ -60,7 +60,9 @@ def test_a_displaced_exposure_without_a_catalogue_is_never_verified(tmp_path):
     done = workflow.run(tmp_path, "results/jdemo1010/promotion.json")
     assert done.code == 0, done.tail
     found = workflow.promotion(tmp_path)
-    assert not found["verified"]
+    # The guide stars' correction moves all exposures alike: it fails as the default does, and is closer on the sky.
+    assert (found["winner"], found["verified"]) == ("apriori", False)
+    assert found["verdict"] == "not verified, changes nothing"
     assert not any(row["verified"] for row in found["candidates"])
     assert "no reference catalogue" in workflow.row(found, "aposteriori")["reason"]
 

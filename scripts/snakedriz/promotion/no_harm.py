@@ -15,7 +15,7 @@ from snakedriz.artefacts.base import Policy
 from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.promotion import relative_alignment
-from snakedriz.verification.registration import displacements
+from snakedriz.verification.registration import displacement, displacements
 
 NAMES = ("no_harm", "no_harm_width", "no_harm_offset")
 
@@ -24,9 +24,15 @@ WIDTH_FLOOR = 0.01
 
 
 def worst_registration(metrics: Metrics) -> tuple[float, float, str] | None:
-    """Return the largest displacement of an exposure or chip (px), half of its 2-sigma error, and its name."""
-    exposures = metrics.registration.exposures if metrics.registration else ()
-    return max((found for exposure in exposures for found in displacements(exposure)), default=None)
+    """Return the largest displacement of an exposure or chip (px), half of its 2-sigma error, and its name.
+
+    Of two exposures it is half of that against each other: a group that is displaced against another shows in pairs.
+    """
+    if metrics.registration is None:
+        return None
+    found = [one for exposure in metrics.registration.exposures for one in displacements(exposure)]
+    parts = ((displacement(pair), " and ".join(pair.exposures)) for pair in metrics.registration.pairs if pair.measured)
+    return max([*found, *((one[0] / 2.0, one[1] / 2.0, name) for one, name in parts if one)], default=None)
 
 
 def _width(metrics: Metrics) -> tuple[float, float] | None:

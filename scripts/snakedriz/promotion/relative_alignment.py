@@ -5,6 +5,7 @@ from __future__ import annotations
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.artefacts.promotion import CandidateRow
 from snakedriz.artefacts.verification import RelativeAlignment
+from snakedriz.verification import pairs
 from snakedriz.verification.registration import displacement
 
 #: Nothing overlaps, so nothing can be smeared.
@@ -29,9 +30,13 @@ def known(metrics: Metrics) -> RelativeAlignment | None:
 
 
 def is_measured_within(metrics: Metrics, limit_px: float) -> bool:
-    """Whether the shift of every exposure that overlaps others is known to within a limit (68 % error, px)."""
-    exposures = metrics.registration.exposures if metrics.registration else ()
-    found = [displacement(exposure) for exposure in exposures if exposure.method != "no overlap"]
+    """Whether the shift of every exposure that overlaps others is known to within a limit (68 % error, px).
+
+    And exposures that overlap hang together by measured pairs.
+    """
+    if metrics.registration is None or pairs.unlinked(metrics.registration.pairs):
+        return False
+    found = [displacement(row) for row in metrics.registration.exposures if row.method != "no overlap"]
     return bool(found) and all(one is not None and one[1] <= limit_px for one in found)
 
 
