@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from helpers.drizzle_runs import PARAMETERS, inputs
+from helpers.drizzle_runs import FIXED_BITS, PARAMETERS, inputs
 from snakedriz.candidates import default
 from snakedriz.drizzle import engine
 from snakedriz.errors import SnakedrizError
@@ -42,7 +42,7 @@ def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number
         skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
         default.make(skeletons, {"jref": str(small_visit.ref)})
         made = engine.DrizzleOutput(*(tmp_path / f"a_{name}.fits" for name in ("drc", "crmask", "singles")))
-        engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, made, cores=2)
+        engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, made, cores=2, fixed_bits=FIXED_BITS)
     assert ("one process: " in caplog.text) == (length > 75)
     for name in ("a_crmask.fits", "a_singles.fits", "a_drc.fits"):
         assert (tmp_path / name).read_bytes() == (drizzled / name).read_bytes(), name
@@ -59,3 +59,16 @@ def test_a_failure_names_the_log_and_leaves_no_product(small_visit, tmp_path):
     assert found.value.remedy == f"see AstroDrizzle's output in {log.name}"
     assert "no such kernel" in (tmp_path / "a.log").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["a.log"]
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted"),
+    [("336", 336), (336, 336), ("16,64", 80), ("16+64", 80), ("65535", 65535), (None, 65535), (0, 0)],
+)
+def test_bits_that_single_drizzles_accept(given, accepted):
+    """Pixels with other flags do not contribute, and taint no source."""
+    assert engine._accepted({"driz_sep_bits": given}) == accepted
+
+
+def test_all_bits_are_accepted_where_the_table_names_none():
+    assert engine._accepted({}) == 65535
