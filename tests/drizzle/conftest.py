@@ -3,14 +3,11 @@
 import hashlib
 
 import pytest
-from helpers.drizzle_runs import PARAMETERS, inputs
+from helpers.drizzle_runs import FIXED_BITS, PARAMETERS, inputs
 from snakedriz.candidates import apriori, default
 from snakedriz.drizzle import engine
 from snakedriz.exposures import skeleton
 from snakedriz.fits_headers.rootnames import ExposureKey
-
-#: Hot and warm: what `simulate` flags of a detector beside columns.
-FIXED_BITS = 16 + 64
 
 
 @pytest.fixture(scope="package")

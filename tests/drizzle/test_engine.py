@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from helpers.drizzle_runs import PARAMETERS, inputs
+from helpers.drizzle_runs import FIXED_BITS, PARAMETERS, inputs
 from snakedriz.candidates import apriori, default
 from snakedriz.drizzle import cr_masks, engine
 from snakedriz.errors import SnakedrizError
@@ -46,7 +46,7 @@ def test_products_do_not_depend_on_the_clock_the_scratch_directory_or_the_number
         skeletons = {ExposureKey.parse(path): skeleton.from_exposure(path) for path in small_visit.flc}
         default.make(skeletons, {"jref": str(small_visit.ref)})
         made = engine.DrizzleOutput(*(tmp_path / f"a_{name}.fits" for name in ("drc", "crmask", "singles")))
-        engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, made, cores=2)
+        engine.drizzle(inputs(small_visit, skeletons), PARAMETERS, made, cores=2, fixed_bits=FIXED_BITS)
     assert ("one process: " in caplog.text) == (length > 75)
     for name in ("a_crmask.fits", "a_singles.fits", "a_drc.fits"):
         assert (tmp_path / name).read_bytes() == (drizzled / name).read_bytes(), name
@@ -114,3 +114,16 @@ def test_given_flags_do_not_switch_off_the_static_mask(small_visit, drizzled, tm
     made = engine.DrizzleOutput(tmp_path / "a_drc.fits")
     engine.drizzle(given, PARAMETERS, made, reuse=tmp_path / "flags.fits")
     assert np.nanmin(fits.getdata(made.product, "SCI")) > -10
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted"),
+    [("336", 336), (336, 336), ("16,64", 80), ("16+64", 80), ("65535", 65535), (None, 65535), (0, 0)],
+)
+def test_bits_that_single_drizzles_accept(given, accepted):
+    """Pixels with other flags do not contribute, and taint no source."""
+    assert engine._accepted({"driz_sep_bits": given}) == accepted
+
+
+def test_all_bits_are_accepted_where_the_table_names_none():
+    assert engine._accepted({}) == 65535

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from helpers.drizzle_runs import FIXED_BITS
 from scipy.ndimage import binary_dilation
 from snakedriz.drizzle import singles as singles_
 
@@ -71,7 +72,7 @@ def test_flagged_pixels_of_the_detector_are_mapped(drizzled, small_visit):
         wcs = WCS(bundle["SCI", 1].header)
         seen = np.zeros(fixed.shape, bool)
         for chip in (1, 2):
-            y, x = np.nonzero(exposure["DQ", chip].data & (16 + 64))
+            y, x = np.nonzero(exposure["DQ", chip].data & FIXED_BITS)
             assert len(x) > 10
             sky = HSTWCS(exposure, ext=("SCI", chip)).all_pix2world(x, y, 0)
             px, py = np.rint(wcs.wcs_world2pix(*sky, 0)).astype(int)

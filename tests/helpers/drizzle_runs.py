@@ -7,6 +7,8 @@ PARAMETERS = {
     "driz_sep_bits": "336", "final_bits": "336", "combine_type": "minmed", "driz_cr_snr": "3.5 3.0",
     "driz_cr_scale": "1.5 1.2", "final_wht_type": "EXP", "final_units": "cps", "skyclip": 5.0,
 }  # fmt: skip
+#: Flags of the detector, for single drizzles: hot and warm.
+FIXED_BITS = 16 + 64
 
 
 def inputs(visit, skeletons):

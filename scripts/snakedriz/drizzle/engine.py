@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from astropy.io import fits
+from astropy.nddata.bitmask import interpret_bit_flags
 
 from snakedriz.drizzle import cr_masks, singles
 from snakedriz.drizzle.drizzle_input import DrizzleInput
@@ -122,7 +123,7 @@ def drizzle(
         if output.crmask is not None:
             cr_masks.write_bundle(output.crmask, masks)
         if output.singles is not None:
-            singles.write(output.singles, exposures, scratch, masks, fixed_bits)
+            singles.write(output.singles, exposures, scratch, masks, fixed_bits & _accepted(parameters))
         _finish_header(scratch / made[0], output.product.name, exposures, finish)
         with whole(output.product) as temporary:
             shutil.move(scratch / made[0], temporary)
@@ -163,6 +164,12 @@ def _options(
         if options.get(keyword) is not None:  # MDRIZTABs differ in their column types, skypac wants an int
             options[keyword] = int(options[keyword])
     return options
+
+
+def _accepted(parameters: Mapping[str, Any]) -> int:
+    """Return the bits of DQ with which a pixel still contributes to the single drizzles: all where none is named."""
+    bits = interpret_bit_flags(parameters.get("driz_sep_bits"))
+    return 0xFFFF if bits is None else int(bits)
 
 
 def _processes(cores: int) -> int:
