@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from snakedriz.alignment.joint_solution import Known, Layout, Measured, Priors, Widths, prior_widths
+from snakedriz.alignment.joint_solution import Known, Layout, Measured, PriorWidths, Widths, prior_widths
 
 HALF = 2000.0  # px: half of a side of the field, that of ACS/WFC
 #: In px of 50 mas: 0.5 arcsec and 0.01 deg a visit; 10 and 5 mas a lock and an exposure.
-PRIORS = Priors(
+PRIORS = PriorWidths(
     visit=Widths(10.0, 1.7e-4, 5e-5), lock=Widths(0.2, 5e-5, 1e-5), exposures=[Widths(0.1, 1.7e-5, 1e-5)],
     skew=2e-5, floor=0.01, distortion=0.01, length=500.0,
 )  # fmt: skip
@@ -39,7 +39,7 @@ class Drawn:
     layout: Layout
     measured: Measured
     known: Known
-    priors: Priors
+    priors: PriorWidths
     truth: np.ndarray
     start: list
 

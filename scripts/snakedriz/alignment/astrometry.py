@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from snakedriz.alignment import absolute_checks, exposure_sources, exposure_ties, matching, star_motions
 from snakedriz.alignment.exposure_sources import ExposureSources
-from snakedriz.alignment.joint_alignment import JointAlignment, Pointing, place_rows
+from snakedriz.alignment.joint_alignment import JointAlignment, KnownPointing, place_rows
 from snakedriz.alignment.linear_fit import LinearFit, align
 from snakedriz.alignment.tangent_plane import Array, PlacedExposure, TangentPlane, inside, merge, place
 from snakedriz.artefacts.astrometry import (
@@ -141,7 +141,7 @@ def measure(
             plane,
             placed if adopted is None else found[adopted].exposures,
             options,
-            Pointing.of(exposures, plane, settings),
+            KnownPointing.of(exposures, plane, settings),
         ),
         absolute=absolute,
         catalogs=list(rows.values()),
@@ -315,7 +315,7 @@ def _linear_terms(fit: LinearFit, px: float) -> dict[str, float | None]:
 
 
 def _relative(
-    plane: TangentPlane, exposures: Sequence[PlacedExposure], options: Mapping[str, Any], pointing: Pointing
+    plane: TangentPlane, exposures: Sequence[PlacedExposure], options: Mapping[str, Any], pointing: KnownPointing
 ) -> RelativeAstrometry:
     """Where exposures lie about the mean of those they share stars with, by what would bring them together."""
     if len(exposures) < 2:

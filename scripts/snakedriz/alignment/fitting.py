@@ -17,7 +17,7 @@ from astropy.table import Table
 from snakedriz.alignment import fit_result
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.fit_quality import assess
-from snakedriz.alignment.joint_alignment import JointAlignment, NoFitError, Pointing
+from snakedriz.alignment.joint_alignment import JointAlignment, KnownPointing, NoFitError
 from snakedriz.alignment.tangent_plane import place
 from snakedriz.artefacts.base import Geometry
 from snakedriz.artefacts.fit import Fit, FitMethod, FitNumbers, ReferenceSummary
@@ -104,7 +104,7 @@ def run(
         return about.model_copy(update={"outcome": "not_applicable", "reason": reason})
     try:
         plane, placed = place(exposures)
-        work = JointAlignment(plane, placed, reference, fitgeom, options, Pointing.of(exposures, plane, settings))
+        work = JointAlignment(plane, placed, reference, fitgeom, options, KnownPointing.of(exposures, plane, settings))
         carried = align(work)
         return fit_result.describe(work, about, carried)
     except NoFitError as error:

@@ -38,7 +38,7 @@ def folds(names: Sequence[str], number: int) -> NDArray[np.intp]:
 
 def measure(work: JointAlignment) -> HeldOut:
     """Hold the catalogue rows of a solution out of it, fold by fold."""
-    from scipy.stats import binom
+    from scipy.stats import chi2
 
     adjustment = work.solution.adjustment
     known = adjustment.system.known
@@ -54,10 +54,11 @@ def measure(work: JointAlignment) -> HeldOut:
         held = fold == k
         residual[held], spread[held], zero[k] = _predicted(work, held)
     distance = np.hypot(*residual.T)
-    reach = SIGMAS * spread
-    found = distance < reach
-    tolerance = max(_tolerance(work), float(np.median(reach)))
-    chance = float(binom.sf(int(found.sum()) - 1, n, min(float(np.median(reach)) / tolerance, 1.0) ** 2))
+    found = distance < SIGMAS * spread
+    tolerance = _tolerance(work)
+    # Fisher's combination: among unrelated stars the square of a distance over the tolerance is uniform.
+    uniform = np.clip(distance / tolerance, 1e-6, 1.0) ** 2 if tolerance else np.ones(n)
+    chance = float(chi2.sf(-2.0 * np.log(uniform).sum(), 2 * n))
     scale, likely = work.plane.scale * 1000.0, work.solution.good_rows > LIKELY
     inside = work.solution.stars[known.star] - known.uv
 

@@ -30,7 +30,7 @@ class NoFitError(Exception):
 
 
 @dataclass(frozen=True)
-class Pointing:
+class KnownPointing:
     """What is known of the exposures' pointing before a star is looked at.
 
     Attributes
@@ -42,10 +42,12 @@ class Pointing:
     """
 
     lock: NDArray[np.intp]
-    priors: joint_solution.Priors
+    priors: joint_solution.PriorWidths
 
     @classmethod
-    def of(cls, exposures: Sequence[ExposureSources], plane: TangentPlane, settings: Mapping[str, Any]) -> Pointing:
+    def of(
+        cls, exposures: Sequence[ExposureSources], plane: TangentPlane, settings: Mapping[str, Any]
+    ) -> KnownPointing:
         """Take it from the exposures' headers and the detector's `priors`."""
         guiding = [Guiding.of(e.rootname, e.skeleton[0].header) for e in exposures]
         lock = locks(guiding)
@@ -58,7 +60,7 @@ class Pointing:
         each = [width(known.exposure if one.lock == "FINE" else known.one_guide_star) for one in guiding]
         return cls(
             lock,
-            joint_solution.Priors(
+            joint_solution.PriorWidths(
                 visit=width(known.visit),
                 # Visits have guide stars, and so errors of the pointing, of their own.
                 lock=width(known.visit if several else known.lock),
@@ -107,7 +109,7 @@ class JointAlignment:
         reference: Table | None,
         geometry: str,
         options: Mapping[str, Any],
-        pointing: Pointing,
+        pointing: KnownPointing,
     ) -> None:
         self.plane, self.geometry, self.options, self.pointing = plane, geometry, options, pointing
         self.reference = reference
@@ -141,7 +143,7 @@ class JointAlignment:
         self.exposures = [self.exposures[i] for i in keep]
         pairing, lock = self.pairing, self.pointing.lock[keep]
         priors = replace(self.pointing.priors, exposures=[self.pointing.priors.exposures[i] for i in keep])
-        self.pointing = Pointing(np.unique(lock, return_inverse=True)[1].astype(np.intp), priors)
+        self.pointing = KnownPointing(np.unique(lock, return_inverse=True)[1].astype(np.intp), priors)
         transform, star = [pairing.transform[i] for i in keep], [pairing.star[i] for i in keep]
         left = replace(pairing, transform=transform, star=star, component=pairing.component[keep], notes=[])
         self.solve("relative", left)

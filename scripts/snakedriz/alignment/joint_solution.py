@@ -49,7 +49,7 @@ class Widths:
 
 
 @dataclass(frozen=True)
-class Priors:
+class PriorWidths:
     """How far corrections can be off, and how large errors usually are that nobody quotes.
 
     Attributes
@@ -222,7 +222,7 @@ class System:
     """
 
     def __init__(
-        self, layout: Layout, measured: Measured, known: Known, stars: int, start: Array, priors: Priors
+        self, layout: Layout, measured: Measured, known: Known, stars: int, start: Array, priors: PriorWidths
     ) -> None:
         from scipy.sparse import csr_matrix
 
@@ -327,7 +327,7 @@ def _first_guess(measured: Measured, known: Known, moved: Array, stars: int) -> 
     return np.asarray(first)
 
 
-def prior_widths(layout: Layout, priors: Priors) -> Array:
+def prior_widths(layout: Layout, priors: PriorWidths) -> Array:
     """Standard deviations of all unknowns, px (shift) or px at `LEVER`."""
 
     def block(widths: Widths, size: int) -> list[float]:
@@ -522,7 +522,7 @@ def solve(
     layout: Layout,
     measured: Measured,
     known: Known,
-    priors: Priors,
+    priors: PriorWidths,
     start: Sequence[tuple[Array, Array]] | None = None,
 ) -> JointSolution:
     """Solve for the corrections of all exposures.
@@ -533,7 +533,7 @@ def solve(
     measured : Measured
         Positions under the WCS to be corrected. Stars are numbered from 0.
     known : Known
-    priors : Priors
+    priors : PriorWidths
     start : sequence of (matrix, shift), optional
         Corrections to start from, one per exposure, as the matches found them.
 

@@ -138,7 +138,7 @@ class HeldOut(Record):
     stars: Count = Field(description="catalogue stars of the fit, outliers among them")
     folds: Count
     found: Count = Field(description="stars within 3 expected errors of where the others put them")
-    chance: Number = Field(description="chance of as many if the matches were pairs of unrelated stars")
+    chance: Number = Field(description="chance that they lie so near if the matches were pairs of unrelated stars")
     rms_mas: Number = Field(description="root mean square separation from predictions without them; without outliers")
     in_sample_rms_mas: Number = Field(description="the same stars in the fit of all")
     zero_point_error_mas: Number = Field(description="half-width per axis, 68.27 per cent, by jackknife of folds")
