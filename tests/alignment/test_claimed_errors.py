@@ -2,7 +2,7 @@
 
 Tolerances are three standard deviations of the binomial distribution of two coordinates per fit, plus 0.01 for the
 simulation's own departures (which stars the middle is of, exposures that share a catalogue). Seeds are fixed.
-tests/benchmarks/coverage.py prints more cases with more fits and three exposures.
+tests/benchmarks/coverage.py draws worlds in which true errors are not what is quoted.
 """
 
 import math

@@ -27,6 +27,8 @@ _FACTORS_OF_DISTORTION = np.array([0.5, 1.0, 2.0])
 _SPREAD, _SPREAD_OF_DISTORTION = np.log(4.0), np.log(1.6)
 #: Nodes of the distortion lie this many correlation lengths apart.
 _NODES = 0.5
+#: Floors less likely than this part of the likeliest are left out.
+_LEAST_WEIGHT = 1e-3
 
 
 class Errors:
@@ -45,10 +47,12 @@ class Errors:
         pairs = list(product(_FACTORS, _FACTORS_OF_DISTORTION)) if few else [(1.0, 1.0)]
         found = [work.solve(*pair) for pair in pairs]
         chance = _log_likelihoods(work, found, pairs) - _against_usual(work, np.array(pairs))
-        self.weight = np.exp(chance - chance.max())
-        self.weight /= self.weight.sum()
-        self.offset = np.array([one.unknowns - solution.unknowns for one in found])
-        self.covariance = np.array([covariance(work, one, *pair) for one, pair in zip(found, pairs, strict=True)])
+        weight = np.exp(chance - chance.max())
+        likely = np.flatnonzero(weight > _LEAST_WEIGHT)
+        self.weight = weight[likely] / weight[likely].sum()
+        self.offset = np.array([found[i].unknowns - solution.unknowns for i in likely])
+        nodes = _nodes(work) if len(work.good_rows) else None
+        self.covariance = np.array([covariance(work, found[i], *pairs[i], nodes) for i in likely])
 
     def half_widths(self, derivatives: Array) -> tuple[float, float]:
         """Half-widths per axis (px) that hold a position in 68.27 and 95 per cent; `derivatives` (2, unknowns)."""
@@ -120,7 +124,9 @@ def log_likelihood(work: Adjustment, solved: Solved, factor: float, of_distortio
     return -(quadratic + determinant) / 2
 
 
-def covariance(work: Adjustment, solved: Solved, factor: float, of_distortion: float) -> Array:
+def covariance(
+    work: Adjustment, solved: Solved, factor: float, of_distortion: float, nodes: tuple[Array, Any] | None
+) -> Array:
     """Covariance of the unknowns, the residual distortion with its correlation.
 
     In the weights the distortion is a white error of catalogue rows. In truth it is one of the measured positions,
@@ -130,19 +136,18 @@ def covariance(work: Adjustment, solved: Solved, factor: float, of_distortion: f
     total: Array = np.array(back, dtype=float)
     system = work.system
     distortion = (of_distortion * work.distortion) ** 2
-    if not len(work.good_rows) or distortion == 0:
+    if nodes is None or distortion == 0:
         return total
     inverse = work.good_rows[:, None, None] * np.linalg.inv(work.covariance(of_distortion))
     rows = (2 * system.known.star[:, None] + [0, 1]).ravel()
     eliminated = solved.eliminated[rows].toarray().reshape(len(inverse), 2, -1)
     white = np.einsum("kij,kjp->kip", inverse, eliminated).reshape(-1, len(back)) @ back
     total -= distortion * white.T @ white
-    nodes, spread = _nodes(work)
+    places, spread = nodes
     weight = np.repeat(work.good / work.variance(factor), 2)
     design = system.design - system.gather.T @ solved.eliminated
-    influence = np.asarray((design.multiply(weight[:, None]).T @ spread).todense()) @ np.eye(spread.shape[1])
-    influence = back @ influence
-    square = ((nodes[:, None] - nodes[None]) ** 2).sum(axis=2)
+    influence = back @ (design.multiply(weight[:, None]).T @ spread).toarray()
+    square = ((places[:, None] - places[None]) ** 2).sum(axis=2)
     alike = np.exp(-square / (2 * system.priors.length**2))
     for axis in (0, 1):
         own = influence[:, axis::2]
