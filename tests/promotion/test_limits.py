@@ -6,7 +6,7 @@ import pytest
 from helpers.candidates import check, metrics, registration, single, unmeasured
 from snakedriz.errors import SnakedrizError
 from snakedriz.promotion import limits
-from snakedriz.verification import verification
+from snakedriz.verification import verdicts
 
 
 def judged(found, policy, **changed):
@@ -73,7 +73,7 @@ def test_the_verdict_is_that_of_the_verification():
     for shift in (0.01, 0.3):
         found = measured(shift)
         same = limits.apply(found.checks, {"registration": 0.1, "psf_width": 1.1}, found)
-        assert limits.verdict(found, same, "measured") == verification.verdict(same, "measured") == (shift < 0.1)
+        assert limits.verdict(found, same, "measured") == verdicts.verdict(same, "measured") == (shift < 0.1)
 
 
 def test_one_exposure_stays_verified_unless_a_limit_fails():

@@ -6,7 +6,7 @@ from helpers.candidates import EXAMPLES
 from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.verification import RelativeGeometry, Verification
 from snakedriz.verification.inheritance import inherit
-from snakedriz.verification.verification import POLICIES, verdict
+from snakedriz.verification.verdicts import POLICIES, verdict
 from snakedriz.wcs import relative_geometry
 
 UNCHANGED = relative_geometry.GeometryChange(0.002)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from helpers.drizzled import SOLUTION, check, numbers
 from helpers.mosaics import Mosaic
-from snakedriz.artefacts.verification import PairRegistration
-from snakedriz.verification import frames, pairs, verification
+from snakedriz.verification import frames, verification
 
 NAMES = [f"jtest{i:02d}q" for i in range(1, 9)]
 #: Four disjoint pointings of two exposures each, 4.6 Mpx: more than is looked at whole.
@@ -90,21 +89,3 @@ def test_pairs_share_tiles_and_exposures_hold_their_own(tmp_path):
     assert found.singles[0].regions == found.singles[1].regions
     assert not set(found.singles[0].regions.corners) & set(found.singles[4].regions.corners)
     assert (found.overlaps() > 0).sum() == 8 + 8
-
-
-def _row(one, two, overlap, measured):
-    rest = {"nmatches": 0, "significance": None, "field": None, "field_err": None, "reason": ""}
-    return PairRegistration(
-        exposures=[one, two], overlap=overlap, measured=measured, method="sources" if measured else "unmeasurable",
-        **dict(pairs.NO_SHIFT), **rest,
-    )  # fmt: skip
-
-
-def test_groups_that_were_not_measured_against_each_other_are_found():
-    within = [_row("a", "b", 1.0, True), _row("c", "d", 1.0, True)]
-    assert pairs.unlinked(within) == []
-    assert pairs.unlinked([*within, _row("a", "c", 0.3, True), _row("b", "c", 0.3, False)]) == []
-    assert pairs.unlinked([*within, _row("a", "c", 0.3, False)]) == [["a", "b"], ["c", "d"]]
-    # A sliver smears no more than that
-    assert pairs.unlinked([*within, _row("a", "c", 0.5 * pairs.LEAST_LINK, False)]) == []
-    assert pairs.unlinked([]) == []

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from helpers.drizzled import SOLUTION, Scene, assess, check, numbers, write
-from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.verification import Verification
-from snakedriz.verification.verification import POLICIES, verdict, verify
+from snakedriz.verification.verification import verify
 
 SMALL = {"shape": (300, 300), "stars": 60}
 
@@ -154,27 +153,6 @@ def test_nan_in_a_single_is_not_covered(tmp_path):
     with fits.open(paths[1], mode="update") as hdul:
         hdul["SCI", 1].data[:40] = np.nan
     assert verify(*paths, SOLUTION, numbers()).verified["measured"] is True
-
-
-def test_verdicts_need_a_measurement_and_do_not_mix():
-    def verdicts(**passed):
-        policies = {"registration": "measured", "psf_width": "measured", "drizzlepac": "drizzlepac"}
-        rest = {"value": None, "limit": None, "unit": "", "note": ""}
-        checks = [Check(name=n, passed=p, policy=[policies.get(n, "documented")], **rest) for n, p in passed.items()]
-        return tuple(verdict(checks, policy) for policy in POLICIES)
-
-    good = dict.fromkeys(("registration", "psf_width", "focus", "similarity", "drizzlepac"), True)
-    assert POLICIES == ("measured", "documented", "drizzlepac")
-    assert verdicts(**good) == (True, True, True)
-    assert verdicts(**dict.fromkeys(good)) == (False, False, False)
-    assert verdicts(**good | {"registration": None}) == (False, True, True)
-    assert verdicts(**good | {"registration": False}) == (False, True, True)
-    assert verdicts(**good | {"psf_width": False}) == (False, True, True)
-    assert verdicts(**good | {"psf_width": None}) == (True, True, True)
-    assert verdicts(**good | {"focus": None}) == (True, False, True)
-    assert verdicts(**good | {"similarity": None}) == (True, False, True)
-    assert verdicts(**good | {"similarity": False}) == (True, False, True)
-    assert verdicts(**good | {"drizzlepac": False}) == (True, True, False)
 
 
 def test_relative_alignment_has_a_word(tmp_path):

@@ -44,15 +44,15 @@ class Errors:
         self.layout = solution.layout
         work = solution.adjustment
         few = solution.freedom <= _MANY
-        pairs = list(product(_FACTORS, _FACTORS_OF_DISTORTION)) if few else [(1.0, 1.0)]
-        found = [work.solve(*pair) for pair in pairs]
+        pairs = [(float(f), float(d)) for f, d in product(_FACTORS, _FACTORS_OF_DISTORTION)] if few else [(1.0, 1.0)]
+        found = [work.solve(floor, distortion) for floor, distortion in pairs]
         chance = _log_likelihoods(work, found, pairs) - _against_usual(work, np.array(pairs))
         weight = np.exp(chance - chance.max())
         likely = np.flatnonzero(weight > _LEAST_WEIGHT)
         self.weight = weight[likely] / weight[likely].sum()
         self.offset = np.array([found[i].unknowns - solution.unknowns for i in likely])
         nodes = _nodes(work) if len(work.good_rows) else None
-        self.covariance = np.array([covariance(work, found[i], *pairs[i], nodes) for i in likely])
+        self.covariance = np.array([covariance(work, found[i], pairs[i][0], pairs[i][1], nodes) for i in likely])
 
     def half_widths(self, derivatives: Array) -> tuple[float, float]:
         """Half-widths per axis (px) that hold a position in 68.27 and 95 per cent; `derivatives` (2, unknowns)."""

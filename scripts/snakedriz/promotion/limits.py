@@ -14,7 +14,7 @@ from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.errors import SnakedrizError
 from snakedriz.promotion import absolute_solution, no_harm, relative_alignment
-from snakedriz.verification import verification
+from snakedriz.verification import verdicts
 
 #: Checks that there may be though no candidate has them in its metrics.
 OTHERS = ("similarity_to_default", *no_harm.NAMES, *absolute_solution.NAMES)
@@ -66,10 +66,10 @@ def verdict(metrics: Metrics, checks: Sequence[Check], policy: Policy) -> bool:
     A verdict that does not follow from the candidate's own checks (one exposure, no overlap, or what was measured of
     another candidate with the same relative geometry) stays as recorded, unless a limit fails.
     """
-    if metrics.verified[policy] != verification.verdict(metrics.checks, policy):
+    if metrics.verified[policy] != verdicts.verdict(metrics.checks, policy):
         failed = any(check.passed is False for check in checks if policy in (check.policy or ()))
         return metrics.verified[policy] and not failed
-    return verification.verdict(checks, policy)
+    return verdicts.verdict(checks, policy)
 
 
 def refuse_unknown(limits: Mapping[str, Any], metrics: Sequence[Metrics]) -> None:

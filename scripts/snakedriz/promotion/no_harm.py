@@ -15,7 +15,7 @@ from snakedriz.artefacts.base import Policy
 from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.promotion import relative_alignment
-from snakedriz.verification.registration import displacement, displacements
+from snakedriz.verification.displacements import displacement, displacements
 
 NAMES = ("no_harm", "no_harm_width", "no_harm_offset")
 

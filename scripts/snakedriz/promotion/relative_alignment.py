@@ -5,8 +5,7 @@ from __future__ import annotations
 from snakedriz.artefacts.metrics import Metrics
 from snakedriz.artefacts.promotion import CandidateRow
 from snakedriz.artefacts.verification import RelativeAlignment
-from snakedriz.verification import pairs
-from snakedriz.verification.registration import displacement
+from snakedriz.verification.displacements import displacement, unlinked
 
 #: Nothing overlaps, so nothing can be smeared.
 NOT_IN_QUESTION: tuple[RelativeAlignment, ...] = ("single exposure", "no overlap")
@@ -34,7 +33,7 @@ def is_measured_within(metrics: Metrics, limit_px: float) -> bool:
 
     And exposures that overlap hang together by measured pairs.
     """
-    if metrics.registration is None or pairs.unlinked(metrics.registration.pairs):
+    if metrics.registration is None or unlinked(metrics.registration.pairs):
         return False
     found = [displacement(row) for row in metrics.registration.exposures if row.method != "no overlap"]
     return bool(found) and all(one is not None and one[1] <= limit_px for one in found)

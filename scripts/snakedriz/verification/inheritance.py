@@ -9,7 +9,7 @@ from __future__ import annotations
 from snakedriz.artefacts.common import Check
 from snakedriz.artefacts.verification import RelativeGeometry, Verification
 from snakedriz.files import number
-from snakedriz.verification.verification import POLICIES, verdict
+from snakedriz.verification.verdicts import POLICIES, verdict
 from snakedriz.wcs import relative_geometry
 
 #: Checks of the alignment of exposures to each other.

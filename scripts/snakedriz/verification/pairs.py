@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from snakedriz.alignment import matching
 from snakedriz.artefacts.verification import ExposureRegistration, MeasuredShift, PairRegistration
@@ -19,9 +18,6 @@ from snakedriz.verification.frames import Frames, others_of
 from snakedriz.verification.trends import LEAST_LINEAR, measured_shift, trend
 
 Array = NDArray[np.float64]
-#: Groups of exposures that have less than this part of an exposure in common need not be measured against each other:
-#: what a displacement smears is as little.
-LEAST_LINK = 0.05
 #: Of what repeats in the detector's pixels, so much may be clusters of hot pixels and the rest still be stars.
 _MOST_HOT = 0.25
 NO_SHIFT = MeasuredShift(dx=None, dy=None, dx_err=None, dy_err=None, dx_err95=None, dy_err95=None, freedom=None)
@@ -185,26 +181,3 @@ def _by_correlation(frames: Frames, exposures: Sequence[ExposureRegistration], i
             "nmatches": row.nmatches, "significance": row.significance, "field": None, "field_err": None, "reason": "",
         }  # fmt: skip
     return None
-
-
-def unlinked(rows: Sequence[PairRegistration]) -> list[list[str]]:
-    """Return groups of exposures that overlap each other by `LEAST_LINK` or more, but were not measured as a whole.
-
-    Each group is measured in itself, or is one exposure; empty where everything that overlaps hangs together.
-    """
-    names = sorted({name for row in rows for name in row.exposures})
-    number = {name: index for index, name in enumerate(names)}
-    graphs = np.zeros((2, len(names), len(names)), bool)
-    for row in rows:
-        i, j = (number[name] for name in row.exposures)
-        graphs[0, i, j] = row.measured or row.overlap >= LEAST_LINK
-        graphs[1, i, j] = row.measured
-    if not names:
-        return []
-    (_, whole), (_, part) = (connected_components(graph, directed=False) for graph in graphs)
-    out = []
-    for component in range(int(whole.max()) + 1):
-        parts = sorted(set(part[whole == component]))
-        if len(parts) > 1:
-            out += [[name for name in names if part[number[name]] == one] for one in parts]
-    return out

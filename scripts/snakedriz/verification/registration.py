@@ -28,6 +28,7 @@ from snakedriz.artefacts.verification import (
 from snakedriz.statistics import factor
 from snakedriz.verification import correlation
 from snakedriz.verification import pairs as pairs_
+from snakedriz.verification.displacements import displacement, displacements, unlinked
 from snakedriz.verification.frame_stars import FrameStars
 from snakedriz.verification.frames import Frames
 from snakedriz.verification.pairs import NO_SHIFT, Matched, Matches
@@ -43,33 +44,6 @@ _MOST_PARTNERS = 7  # exposures that one is compared with: those it overlaps bes
 def _in_mas(shift: MeasuredShift, scale: float) -> ShiftInMas:
     lengths = {name: value for name, value in shift if name != "freedom"}
     return ShiftInMas(**{f"{name}_mas": None if x is None else x * scale * 1e3 for name, x in lengths.items()})
-
-
-def displacement(
-    row: ExposureRegistration | ChipRegistration | PairRegistration, sigmas: float = 2.0
-) -> tuple[float, float] | None:
-    """Return the total displacement of an exposure, a chip or a pair, and half of its 2-sigma error, px.
-
-    The mean shift, and what rotation and scale add, in quadrature; None if not measured. With another number of
-    `sigmas` the part of that error which one sigma is of them.
-    """
-    if row.dx is None or row.dy is None or row.dx_err is None or row.dy_err is None or row.freedom is None:
-        return None
-    field, field_err = (None, None) if isinstance(row, ChipRegistration) else (row.field, row.field_err)
-    error = math.hypot(row.dx_err, row.dy_err, field_err or 0.0)
-    return (
-        math.hypot(row.dx, row.dy, field or 0.0),
-        error * factor(sigmas, row.freedom) / factor(1.0, row.freedom) / sigmas,
-    )  # fmt: skip
-
-
-def displacements(exposure: ExposureRegistration) -> Iterator[tuple[float, float, str]]:
-    """Yield what was measured of an exposure and of each of its chips: `displacement` and name."""
-    chips = [(f"{exposure.rootname} chip {chip.extver}", chip) for chip in exposure.chips]
-    rows: list[tuple[str, ExposureRegistration | ChipRegistration]] = [(exposure.rootname, exposure), *chips]
-    for name, row in rows:
-        if (found := displacement(row)) is not None:
-            yield (*found, name)
 
 
 def _partners(frames: Frames, matches: Matches) -> list[list[int]]:
@@ -297,7 +271,7 @@ def check(measured: Registration, settings: Mapping[str, Any]) -> Check:
     apart = [exposure.rootname for exposure in measured.exposures if exposure.method == "no overlap"]
     unknown = [exposure.rootname for exposure in compared if _error(exposure) > float(options["max_error_px"])]
     # One that has no shift is named by itself.
-    groups = pairs_.unlinked([row for row in measured.pairs if not set(row.exposures) & set(unknown)])
+    groups = unlinked([row for row in measured.pairs if not set(row.exposures) & set(unknown)])
     loose = ["+".join(group) for group in groups]
     note = "; ".join(
         f"{word}: {', '.join(names)}"
