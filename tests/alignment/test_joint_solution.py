@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from helpers.joint_worlds import World, draw
 from snakedriz.alignment.joint_errors import Errors
-from snakedriz.alignment.joint_solution import Known, Layout, Measured, prior_widths, solve
+from snakedriz.alignment.joint_layout import Layout, prior_widths
+from snakedriz.alignment.joint_solution import solve
+from snakedriz.alignment.joint_system import Known, Measured
 
 
 def away(drawn, found, index, point):

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from snakedriz.alignment.joint_solution import Known, Layout, Measured, PriorWidths, Widths, prior_widths
+from snakedriz.alignment.joint_layout import Layout, PriorWidths, Widths, prior_widths
+from snakedriz.alignment.joint_system import Known, Measured
 
 HALF = 2000.0  # px: half of a side of the field, that of ACS/WFC
 #: In px of 50 mas: 0.5 arcsec and 0.01 deg a visit; 10 and 5 mas a lock and an exposure.

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from snakedriz.alignment import joint_solution, matching, star_motions
 from snakedriz.alignment.exposure_sources import ExposureSources
 from snakedriz.alignment.joint_errors import Errors
-from snakedriz.alignment.joint_solution import JointSolution, Known, Layout, Measured, Widths
+from snakedriz.alignment.joint_layout import Layout, PriorWidths, Widths
+from snakedriz.alignment.joint_solution import JointSolution
+from snakedriz.alignment.joint_system import Known, Measured
 from snakedriz.alignment.pairing import Pairing, Strategy, find_stars
 from snakedriz.alignment.tangent_plane import Array, PlacedExposure, PlacedRows, TangentPlane
 from snakedriz.exposures.guiding import Guiding, different_lock
@@ -42,7 +44,7 @@ class KnownPointing:
     """
 
     lock: NDArray[np.intp]
-    priors: joint_solution.PriorWidths
+    priors: PriorWidths
 
     @classmethod
     def of(
@@ -60,7 +62,7 @@ class KnownPointing:
         each = [width(known.exposure if one.lock == "FINE" else known.one_guide_star) for one in guiding]
         return cls(
             lock,
-            joint_solution.PriorWidths(
+            PriorWidths(
                 visit=width(known.visit),
                 # Visits have guide stars, and so errors of the pointing, of their own.
                 lock=width(known.visit if several else known.lock),

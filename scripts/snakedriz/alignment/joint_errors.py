@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snakedriz.alignment.joint_solution import Adjustment, JointSolution, Solved
+from snakedriz.alignment.joint_solution import Adjustment, JointSolution
+from snakedriz.alignment.joint_system import Solved
 
 Array = NDArray[np.float64]
 #: With more degrees of freedom than this, the residuals know their scatter well enough.

@@ -12,21 +12,21 @@ the floor may be. The distortion model is wrong by a smooth field, alike in all 
 difference from the catalogue (`snakedriz.alignment.joint_errors`).
 
 Stars are eliminated from the normal equations (star by star a 2 x 2 matrix), so that only corrections are left. The
-scheme is that of block adjustments in astrometry (Eichhorn & Williams 1963, AJ 68, 221).
+scheme is that of block adjustments in astrometry (the plate-overlap method: Eichhorn 1960, Astronomische Nachrichten
+285, 233).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-#: Coefficients of roll, scale and skew are displacements (px) so far from the middle (px): numbers of one size.
-LEVER = 1000.0
+from snakedriz.alignment.joint_layout import Array, Layout, PriorWidths, prior_widths, unknowns_of
+from snakedriz.alignment.joint_system import Known, Measured, Solved, System
+
 #: Share of the measurements that are expected to be wrong (a blend, a cosmic ray, another star), and how far (px).
 OUTLIERS, OUTLIER_PX = 0.02, 1.0
 _ROUNDS = 60
@@ -37,144 +37,6 @@ _PRIOR_TAIL = 2.0
 _FLOOR_COUNTS, _DISTORTION_COUNTS = 2.0, 8.0
 #: Floors and distortions are sought between these.
 _LEAST_PX, _MOST_PX = 0.001, 5.0
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Standard deviations of a correction: shift per axis (px), roll (rad), scale."""
-
-    shift: float
-    roll: float
-    scale: float
-
-
-@dataclass(frozen=True)
-class PriorWidths:
-    """How far corrections can be off, and how large errors usually are that nobody quotes.
-
-    Attributes
-    ----------
-    visit, lock : Widths
-        Common to the visit; of one guide-star lock about it.
-    exposures : sequence of Widths
-        Of each exposure about its lock.
-    skew : float
-        Of the two terms of skew, common to the visit.
-    floor : float
-        Usual additive error of a measured position, px per axis.
-    distortion, length : float
-        Root mean square of the residual distortion (px per axis), and how far it is correlated (px).
-    """
-
-    visit: Widths
-    lock: Widths
-    exposures: Sequence[Widths]
-    skew: float
-    floor: float
-    distortion: float
-    length: float
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Measured positions, n of them: exposure and star (indices), place in the plane (px), error per axis (px)."""
-
-    exposure: NDArray[np.intp]
-    star: NDArray[np.intp]
-    uv: Array
-    error: Array
-
-
-@dataclass(frozen=True)
-class Known:
-    """Stars whose positions a catalogue gives, each at most once: index, place (px), covariance (k, 2, 2) in px^2."""
-
-    star: NDArray[np.intp]
-    uv: Array
-    covariance: Array
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What the unknowns are.
-
-    Attributes
-    ----------
-    centres : array, shape (exposures, 2)
-        Middles of the exposures (px).
-    lock : integer array
-        Guide-star lock of each exposure.
-    geometry : {"shift", "rshift", "rscale", "general"}
-        Of the visit's correction.
-    relative : {"shift", "rscale"}
-        Of the corrections of exposures among themselves.
-    """
-
-    centres: Array
-    lock: NDArray[np.intp]
-    geometry: str
-    relative: str = "rscale"
-
-    TERMS = {"shift": 2, "rshift": 3, "rscale": 4, "general": 6}  # noqa: RUF012
-
-    @property
-    def exposures(self) -> int:
-        """Number of exposures."""
-        return len(self.centres)
-
-    @property
-    def locks(self) -> int:
-        """Number of locks with unknowns of their own; a single one is the visit itself."""
-        number = int(self.lock.max()) + 1
-        return number if number > 1 else 0
-
-    @property
-    def blocks(self) -> list[tuple[int, int, Array]]:
-        """First column, number of columns and middle (px) of each correction: the visit's, locks', exposures'."""
-        own = self.TERMS[self.relative]
-        sizes = [(self.TERMS[self.geometry], self.centres.mean(axis=0))]
-        sizes += [(own, self.centres[self.lock == k].mean(axis=0)) for k in range(self.locks)]
-        sizes += [(own, centre) for centre in self.centres]
-        first = np.concatenate([[0], np.cumsum([size for size, _ in sizes])])
-        return [(int(start), size, centre) for start, (size, centre) in zip(first, sizes, strict=False)]
-
-    def of_exposure(self, index: int) -> list[tuple[int, int, Array]]:
-        """Return the blocks that move an exposure."""
-        every = self.blocks
-        lock = [every[1 + int(self.lock[index])]] if self.locks else []
-        return [every[0], *lock, every[1 + self.locks + index]]
-
-    @property
-    def size(self) -> int:
-        """Number of unknowns."""
-        start, size, _ = self.blocks[-1]
-        return start + size
-
-    def rows(self, index: int, points: Array) -> Array:
-        """Derivatives of positions (n, 2) of an exposure by all unknowns, shape (n, 2, unknowns)."""
-        out = np.zeros((len(points), 2, self.size))
-        for start, size, centre in self.of_exposure(index):
-            out[:, :, start : start + size] = terms(points - centre, size)
-        return out
-
-    def correction(self, unknowns: Array, index: int) -> tuple[Array, Array]:
-        """Matrix and shift of an exposure's correction: position = matrix @ measured + shift."""
-        corners = np.array([[0.0, 0.0], [LEVER, 0.0], [0.0, LEVER]])
-        moved = corners + self.rows(index, corners) @ unknowns
-        matrix = np.column_stack([(moved[1] - moved[0]) / LEVER, (moved[2] - moved[0]) / LEVER])
-        return matrix, moved[0]
-
-
-def terms(offset: Array, size: int) -> Array:
-    """Derivatives of positions at offsets (n, 2) from a correction's middle (px) by its coefficients, (n, 2, size).
-
-    Coefficients: shift in x and y, roll, scale (x and y grow alike), two terms of skew; all but the shift in px at
-    `LEVER` from the middle.
-    """
-    x, y = offset.T / LEVER
-    one, zero = np.ones(len(x)), np.zeros(len(x))
-    every = np.array([[one, zero, -y, x, x, y], [zero, one, x, y, -y, x]])
-    return np.asarray(np.moveaxis(every, 2, 0)[:, :, :size])
 
 
 @dataclass
@@ -213,131 +75,6 @@ class JointSolution:
     def correction(self, index: int) -> tuple[Array, Array]:
         """Matrix and shift of an exposure's correction."""
         return self.layout.correction(self.unknowns, index)
-
-
-class System:
-    """The normal equations of the corrections, the stars eliminated, for given errors and weights.
-
-    Everything is relative to a first guess of each star's position, which keeps small differences exact.
-    """
-
-    def __init__(
-        self, layout: Layout, measured: Measured, known: Known, stars: int, start: Array, priors: PriorWidths
-    ) -> None:
-        from scipy.sparse import csr_matrix
-
-        self.layout, self.measured, self.known, self.priors, self.number = layout, measured, known, priors, stars
-        n = len(measured.star)
-        design = _design(layout, measured)
-        self.design = design
-        first = _first_guess(measured, known, (design @ start).reshape(n, 2), stars)
-        self.first = first
-        self.seen = measured.uv - first[measured.star]
-        self.offset = known.uv - first[known.star]
-        gather = np.repeat(2 * measured.star, 2) + np.tile([0, 1], n)
-        self.gather: Any = csr_matrix((np.ones(2 * n), (gather, np.arange(2 * n))), shape=(2 * stars, 2 * n))
-
-    def solve(self, weight: Array, inverse: Array, prior: Array) -> Solved:
-        """Solve for the corrections.
-
-        Parameters
-        ----------
-        weight : array, shape (n,)
-            Of measured positions, 1/px^2.
-        inverse : array, shape (k, 2, 2)
-            Of catalogue rows, 1/px^2.
-        prior : array
-            Weights of the unknowns' priors, which are nought with a width.
-        """
-        from scipy.sparse import bsr_matrix
-
-        hessian = np.zeros((self.number, 2, 2))
-        total = np.bincount(self.measured.star, weight, minlength=self.number)
-        hessian[:, 0, 0] += total
-        hessian[:, 1, 1] += total
-        hessian[self.known.star] += inverse
-        used = hessian[:, 0, 0] > 0
-        back = np.zeros_like(hessian)
-        back[used] = np.linalg.inv(hessian[used])
-        right = np.zeros((self.number, 2))
-        for axis in (0, 1):
-            right[:, axis] = np.bincount(self.measured.star, weight * self.seen[:, axis], minlength=self.number)
-        right[self.known.star] += np.einsum("kij,kj->ki", inverse, self.offset)
-        both = np.repeat(weight, 2)
-        weighted = self.design.multiply(both[:, None]).tocsr()
-        sums = (self.gather @ weighted).tocsr()
-        blocks = bsr_matrix((back, np.arange(self.number), np.arange(self.number + 1)), shape=(2 * self.number,) * 2)
-        eliminated = (blocks @ sums).tocsr()
-        normal = np.asarray((self.design.T @ weighted - sums.T @ eliminated).toarray()) + np.diag(prior)
-        vector = -(weighted.T @ self.seen.ravel() - eliminated.T @ right.ravel())
-        unknowns = np.linalg.solve(normal, np.asarray(vector).ravel())
-        moved = self.seen + (self.design @ unknowns).reshape(-1, 2)
-        pulled = right + (sums @ unknowns).reshape(-1, 2)
-        stars = np.einsum("sij,sj->si", back, pulled)
-        return Solved(
-            unknowns, normal, stars, back, used, moved - stars[self.measured.star],
-            self.offset - stars[self.known.star], eliminated,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Solved:
-    """One solution of a `System`: unknowns, their normal matrix, stars (from the first guess), residuals.
-
-    `back` are the inverses of the stars' own 2 x 2 matrices, `used` which of them have one, `eliminated` those times
-    the stars' sums of weighted derivatives.
-    """
-
-    unknowns: Array
-    normal: Array
-    stars: Array
-    back: Array
-    used: NDArray[np.bool_]
-    residual: Array
-    row_residual: Array
-    eliminated: Any
-
-
-def _design(layout: Layout, measured: Measured) -> Any:
-    """Derivatives of all measured coordinates (rows: x and y of each) by the unknowns, sparse."""
-    from scipy.sparse import coo_matrix
-
-    rows: list[Any] = []
-    columns: list[Any] = []
-    values: list[Any] = []
-    for index in range(layout.exposures):
-        mine = np.flatnonzero(measured.exposure == index)
-        for start, size, centre in layout.of_exposure(index):
-            value = terms(measured.uv[mine] - centre, size)
-            row = np.broadcast_to((2 * mine[:, None] + [0, 1])[:, :, None], value.shape)
-            column = np.broadcast_to(np.arange(start, start + size), value.shape)
-            for kept, part in ((rows, row), (columns, column), (values, value)):
-                kept.append(part.ravel())
-    shape = (2 * len(measured.star), layout.size)
-    return coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape).tocsr()
-
-
-def _first_guess(measured: Measured, known: Known, moved: Array, stars: int) -> Array:
-    """Mean position of each star under the first corrections, or the catalogue's."""
-    at = measured.uv + moved
-    number = np.bincount(measured.star, minlength=stars)
-    total = np.column_stack([np.bincount(measured.star, axis, minlength=stars) for axis in at.T])
-    first = total / np.maximum(number, 1)[:, None]
-    first[known.star] = np.where(number[known.star, None] > 0, first[known.star], known.uv)
-    return np.asarray(first)
-
-
-def prior_widths(layout: Layout, priors: PriorWidths) -> Array:
-    """Standard deviations of all unknowns, px (shift) or px at `LEVER`."""
-
-    def block(widths: Widths, size: int) -> list[float]:
-        turned = [widths.roll * LEVER, widths.scale * LEVER, priors.skew * LEVER, priors.skew * LEVER]
-        return [widths.shift, widths.shift, *turned][:size]
-
-    kinds = [priors.visit, *[priors.lock] * layout.locks, *priors.exposures]
-    return np.array(
-        [width for kind, (_, size, _) in zip(kinds, layout.blocks, strict=True) for width in block(kind, size)]
-    )
 
 
 def _prior_weights(layout: Layout, widths: Array, unknowns: Array) -> Array:
@@ -542,7 +279,7 @@ def solve(
     JointSolution
     """
     stars = int(max(measured.star.max(initial=-1), known.star.max(initial=-1))) + 1
-    first = _unknowns_of(layout, start, prior_widths(layout, priors)) if start is not None else np.zeros(layout.size)
+    first = unknowns_of(layout, start) if start is not None else np.zeros(layout.size)
     system = System(layout, measured, known, stars, first, priors)
     work = Adjustment(system, first)
     work.run()
@@ -552,26 +289,3 @@ def solve(
     return JointSolution(
         layout, solved.unknowns, work.floor, work.distortion, work.good, work.good_rows, place, work.freedom(), work
     )
-
-
-def _unknowns_of(layout: Layout, start: Sequence[tuple[Array, Array]], widths: Array) -> Array:
-    """Unknowns that give corrections: the median of all is the visit's, the rest the exposures' own."""
-    own = layout.TERMS[layout.relative]
-    every = []
-    for (matrix, shift), centre in zip(start, layout.centres, strict=True):
-        moved = matrix @ centre + shift - centre
-        turn, size = (matrix[1, 0] - matrix[0, 1]) / 2 * LEVER, ((matrix[0, 0] + matrix[1, 1]) / 2 - 1) * LEVER
-        every.append([*moved, turn, size][:own])
-    unknowns = np.zeros(layout.size)
-    common = np.median(np.array(every), axis=0)
-    visit, number, _ = layout.blocks[0]
-    shared = min(number, own)
-    unknowns[visit : visit + shared] = common[:shared]
-    middle = layout.blocks[0][2]
-    for (begin, size, centre), one in zip(layout.blocks[1 + layout.locks :], every, strict=True):
-        unknowns[begin : begin + size] = one
-        moved = terms((centre - middle)[None], number)[0] @ unknowns[visit : visit + number]
-        unknowns[begin : begin + 2] -= moved
-        unknowns[begin + 2 : begin + size] -= unknowns[visit + 2 : visit + min(number, size)] if number > 2 else 0.0
-    assert len(widths) == len(unknowns)
-    return unknowns
