@@ -108,7 +108,7 @@ class Adjustment:
         self.distortion = priors.distortion
         self.floor = np.full(layout.exposures, priors.floor)
         self.solved: Solved | None = None
-        self.patches = _patches(system)
+        self.patches, self.absorbed = _patches(system), 0.0
 
     def variance(self, factor: float = 1.0) -> Array:
         """Variance per axis of measured positions (px^2), the floors times a factor."""
@@ -185,6 +185,8 @@ class Adjustment:
         # What the corrections take, spread over all by weight; exact in sum, and small beside the stars' own.
         data = solved.normal - np.diag(_prior_weights(self.system.layout, self.widths, self.unknowns))
         taken = float(np.trace(np.linalg.solve(solved.normal, data)))
+        # A smooth field has as many values as patches: of so few, corrections take a larger part.
+        self.absorbed = min(taken / max(2.0 * self.patches * len(known.star), 1.0), 0.5)
         left = float(2 * (self.good * (1 - of_star)).sum() + 2 * (self.good_rows * (1 - of_row)).sum())
         spread = min(taken / max(left, 1e-9), 0.95)
         return np.clip(1 - (1 - of_star) * (1 - spread), 0, 1), np.clip(1 - (1 - of_row) * (1 - spread), 0, 1)
@@ -209,7 +211,7 @@ class Adjustment:
         self.floor = _scored(self.floor, gain, info, usual, _FLOOR_COUNTS)
         if len(self.good_rows):
             row = self.covariance().trace(axis1=1, axis2=2) / 2
-            excess = (solved.row_residual**2).sum(axis=1) / 2 - row * (1 - of_row)
+            excess = (solved.row_residual**2).sum(axis=1) / 2 - row * (1 - of_row) + self.absorbed * self.distortion**2
             # Neighbours are wrong alike: a patch, not a star, says how large the distortion is.
             gain = np.array([self.patches * float((self.good_rows * excess / row**2).sum())])
             info = np.array([self.patches * float((self.good_rows * (1 - of_row) ** 2 / row**2).sum())])
@@ -233,10 +235,13 @@ class Adjustment:
 
 
 def _patches(system: System) -> float:
-    """Number of patches of the detector that catalogue stars fall into, each of a correlation length, per star."""
+    """Number of patches of the detector that catalogue stars fall into, per star.
+
+    A field correlated as exp(-d^2 / 2 length^2) has one value to an area of 2 pi length^2.
+    """
     measured, layout = system.measured, system.layout
     of_row = np.isin(measured.star, system.known.star)
-    place = (measured.uv - layout.centres[measured.exposure])[of_row] / system.priors.length
+    place = (measured.uv - layout.centres[measured.exposure])[of_row] / (np.sqrt(2.0 * np.pi) * system.priors.length)
     stars = len(np.unique(measured.star[of_row]))
     return min(1.0, len(np.unique(np.floor(place), axis=0)) / stars) if stars else 1.0
 
