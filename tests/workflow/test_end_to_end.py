@@ -81,15 +81,17 @@ def test_relative_and_absolute_errors_are_measured_for_every_candidate_and_kept_
         assert workflow.row(found, candidate)["astrometry"]["absolute"] == absolute
         assert metrics["drizzlepac"]["verified"] is True
         assert metrics["verified"] == {"measured": True, "documented": True, "drizzlepac": True}
-    crossed = metrics["astrometry"]["cross_validation"]
-    assert crossed["outcome"] == "measured"
-    assert crossed["held_out_rms_mas"] >= crossed["in_sample_rms_mas"]
+    held = metrics["astrometry"]["held_out"]
+    assert held["found"] >= 0.95 * held["stars"]
+    assert held["rms_mas"] >= held["in_sample_rms_mas"]
+    checks = {check["name"]: check["passed"] for check in metrics["astrometry"]["checks"]}
+    assert checks == {"held_out": True, "magnitudes": True, "second_catalog": None}
     for name in ("jdemo1010_drc.fits", "jdemo1a1q_flc.fits"):
         header = fits.getheader(folder / "results/jdemo1010/final" / name)
         assert header["SDABSERR"] == pytest.approx(absolute["error_mas"])
         assert header["SDRELMAS"] == pytest.approx(relative["scatter_mas"])
         assert header["SDREGPX"] == pytest.approx(worst["worst_px"])
-        assert header["SDHELDRM"] == pytest.approx(crossed["held_out_rms_mas"])
+        assert header["SDHELDRM"] == pytest.approx(held["rms_mas"])
 
 
 def test_every_promised_file_is_there(finished):
@@ -193,7 +195,7 @@ def test_nothing_runs_again_and_changes_rerun_only_what_depends_on_them(finished
 
 
 def test_a_changed_limit_reruns_the_promotion_and_what_follows(finished):
-    """With a limit no product can meet nothing is verified, and the default is promoted, unverified."""
+    """With a limit that nothing meets nothing is verified; a priori is delivered, for it fails as the default does."""
     folder, _, _, _ = finished
     assert workflow.run(folder).rules == []
     changed = workflow.run(folder, "-n", "--config", 'promotion={"limits": {"registration": -1.0}}')
@@ -215,7 +217,7 @@ def test_a_changed_limit_reruns_the_promotion_and_what_follows(finished):
     )
     assert done.rules == ["promotion"], done.tail
     found = workflow.promotion(folder)
-    assert (found["winner"], found["verified"]) == ("default", False)
+    assert (found["winner"], found["verified"]) == ("apriori", False)
     restored = workflow.run(folder, "results/jdemo1010/promotion.json")
     assert restored.rules == ["promotion"]
     assert workflow.promotion(folder)["winner"] == "aposteriori"
