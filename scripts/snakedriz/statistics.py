@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from functools import cache
 
+#: Radius that holds 68.27 per cent of a round Gaussian, over its standard deviation per axis (Rayleigh's distribution).
+RADIUS = math.sqrt(-2.0 * math.log(1.0 - 0.6827))
+
 
 @cache
 def student_t(share: float, freedom: float) -> float:

@@ -36,9 +36,6 @@ def test_pairs_of_unrelated_stars_are_not(visit):
     start = synthetic(visit, rng)
     wrong = catalogue(visit, rng, n=80)
     plane, placed = place(start)
-    for index, exposure in enumerate(placed):
-        exposure.error[:] = 0.02
-        assert index < 4
     work = JointAlignment(plane, placed, wrong, "rscale", WFC["fitting"], KnownPointing.of(start, plane, WFC))
     work.solve("relative")
     pairing = work.pairing
@@ -53,6 +50,7 @@ def test_pairs_of_unrelated_stars_are_not(visit):
     again.solve("relative", pairing)
     held = held_out.measure(again)
     assert held.found < 0.5 * held.stars
+    assert held.chance > 0.01
 
 
 def test_too_few_to_predict_one(visit):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from helpers.candidates import EXAMPLES, INVENTORY, metrics, solution, unmeasured
 from snakedriz.artefacts.metrics import Metrics
-from snakedriz.promotion.expected_error import RADIUS, of_candidate
+from snakedriz.promotion.expected_error import of_candidate
+from snakedriz.statistics import RADIUS
 
 FITTED = Metrics.read(EXAMPLES / "metrics.json")
 

@@ -14,6 +14,7 @@ from snakedriz.alignment.joint_alignment import JointAlignment
 from snakedriz.alignment.tangent_plane import Array, PlacedExposure, TangentPlane, inside, merge, positions
 from snakedriz.artefacts.fit import FitChip, FitExposure, FitNumbers, FitPlane, MatchedShare, MatchedStars, RelativeTie
 from snakedriz.files import number
+from snakedriz.statistics import RADIUS
 
 #: How an exposure got its correction.
 Status = Literal["fitted", "kept", "inherited"]
@@ -73,8 +74,7 @@ def _field_error(work: JointAlignment) -> float:
         for index, exposure in enumerate(work.exposures)
         for corner in np.vstack(exposure.outlines)
     ]
-    # A radius holds 68 per cent at 1.52 times the error per axis.
-    return 1.52 * math.sqrt(float(np.mean(squares))) * scale if squares else 0.0
+    return RADIUS * math.sqrt(float(np.mean(squares))) * scale if squares else 0.0
 
 
 def _fit_exposure(

@@ -98,10 +98,8 @@ def _predicted(work: JointAlignment, held: NDArray[np.bool_]) -> tuple[Array, Ar
     # What the corrections add, without the star itself
     back = np.linalg.inv(solved.normal)
     index = [int(system.measured.exposure[np.flatnonzero(system.measured.star == s)[0]]) for s in star]
-    added = np.array([
-        (system.layout.rows(i, p[None])[0] @ back * system.layout.rows(i, p[None])[0]).sum(axis=1).mean()
-        for i, p in zip(index, system.known.uv[rows], strict=True)
-    ])  # fmt: skip
+    moves = [system.layout.rows(i, p[None])[0] for i, p in zip(index, system.known.uv[rows], strict=True)]
+    added = np.array([(move @ back * move).sum(axis=1).mean() for move in moves])
     frame = work.errors.mean_of_exposures @ solved.unknowns
     return -solved.row_residual[rows], np.sqrt(own + catalog + added), frame
 

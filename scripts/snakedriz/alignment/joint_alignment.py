@@ -39,7 +39,7 @@ class KnownPointing:
     ----------
     lock : integer array
         Guide-star lock of each exposure, from 0.
-    priors : Priors
+    priors : PriorWidths
         In px of the plane.
     """
 
@@ -160,7 +160,7 @@ class JointAlignment:
         telling = (star >= 0) & (has_row[star] | (count[star] > 1))
         star, of, source = star[telling], of[telling].astype(np.intp), source[telling]
         used, renumbered = np.unique(star, return_inverse=True)
-        self.star_of, self.source_of, self.number_of = of, source.astype(np.intp), used
+        self.source_of, self.number_of = source.astype(np.intp), used
         each = list(zip(of, source, strict=True))
         uv = np.array([self.exposures[e].start[s] for e, s in each]).reshape(-1, 2)
         error = np.array([self.exposures[e].error[s] for e, s in each])

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from snakedriz.alignment import matching
 from snakedriz.alignment.exposure_sources import ExposureSources
-from snakedriz.artefacts.fit import RelativeTie
 from snakedriz.errors import SnakedrizError
 from snakedriz.exposures.skeleton import science_extensions
 from snakedriz.geometry import chip_corners, mean_direction, rotation
@@ -136,10 +135,6 @@ class PlacedExposure:
         Corners of each chip in the plane under the initial WCS (px).
     matrix, shift : arrays
         Correction: position = matrix @ start + shift (px).
-    tied : bool
-        Whether it is tied to other exposures.
-    relative : RelativeTie or None
-        What is known of that; None where it was not tried.
     motion : array, shape (n, 2) or (0, 2)
         Proper motion that was taken off `start` (`snakedriz.alignment.star_motions`), px; empty for none.
     """
@@ -156,8 +151,6 @@ class PlacedExposure:
     outlines: list[Array]
     matrix: Array = field(default_factory=lambda: np.eye(2))
     shift: Array = field(default_factory=lambda: np.zeros(2))
-    tied: bool = False
-    relative: RelativeTie | None = None
     motion: Array = field(default_factory=lambda: np.empty((0, 2)))
 
     @property
@@ -185,20 +178,10 @@ class PlacedExposure:
         """Scale of the correction."""
         return float(np.sqrt(abs(np.linalg.det(self.matrix))))
 
-    @property
-    def untied_reason(self) -> str:
-        """Why it could not be tied; empty if it was, or if nothing is known."""
-        return (self.relative.reason if self.relative else None) or ""
-
     def correct(self, matrix: Array, shift: Array) -> None:
         """Apply a further correction: position becomes matrix @ position + shift."""
         self.matrix = matrix @ self.matrix
         self.shift = matrix @ self.shift + shift
-
-    def note_tie(self, **found: Any) -> None:
-        """Add fields to what is known of the tie."""
-        known = self.relative or RelativeTie(significance=None)
-        self.relative = known.model_copy(update=found)
 
 
 def place(exposures: Sequence[ExposureSources]) -> tuple[TangentPlane, list[PlacedExposure]]:

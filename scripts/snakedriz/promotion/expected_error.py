@@ -12,9 +12,8 @@ from snakedriz.artefacts.promotion import ExpectedError
 from snakedriz.artefacts.solution import Solution
 from snakedriz.fits_headers import wcsnames
 from snakedriz.settings import wcs_accuracy
+from snakedriz.statistics import RADIUS
 
-#: Radius that holds 68.27 per cent of a round Gaussian, over its standard deviation per axis (Rayleigh's distribution).
-RADIUS = math.sqrt(-2.0 * math.log(1.0 - 0.6827))
 #: The normal deviate that 68.27 per cent lie below.
 _ONE_SIDED = 0.4753
 
