@@ -49,9 +49,8 @@ class FitChip(Record):
 class RelativeTie(Record):
     """How an exposure was tied to the others; what was not measured is absent."""
 
-    role: Literal["first"] | None = Field(default=None, description="first: the one the others were brought to")
     nmatches: Count | None = None
-    significance: Number = Field(description="normal deviate of the match; null for the first")
+    significance: Number = Field(description="normal deviate of the match; null where stars in common say so")
     geometry: str | None = None
     rms_px: Number = None
     offset_px: Pair | None = Field(default=None, description="median offset from the others")
